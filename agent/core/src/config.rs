@@ -1,0 +1,1 @@
+//! The configuration language operators already write: text to a tree that keeps places.

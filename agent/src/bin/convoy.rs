@@ -1,0 +1,2 @@
+//! `convoy`: asks the daemon of this host.
+fn main() {}

@@ -1,0 +1,2 @@
+//! `convoyd`: the cluster daemon of a mail host.
+fn main() {}

@@ -1,0 +1,1 @@
+//! What the benchmarks share: medians, ratios and the tables they print.

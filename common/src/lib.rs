@@ -1,0 +1,10 @@
+//! The contract between `convoyd` and its kernel programs, and the vocabulary all floors share.
+//!
+//! Everything here is plain data: addresses, prefixes, counts, the names and sizes of kernel maps. Both the
+//! eBPF programs and the agent compile it, so it is `no_std` and its layouts are asserted at compile time.
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod addr;
+pub mod count;
+pub mod prefix;

@@ -1,0 +1,1 @@
+//! The lab: mail hosts in network namespaces on one machine.
