@@ -1,1 +1,5 @@
-//! See the crate's header for this floor.
+//! Floor 2: file descriptors, bytes and errno. All unsafe code of the agent lives here; no domain word does.
+
+pub mod lock;
+pub mod net;
+pub mod wake;
