@@ -84,7 +84,7 @@ fn every_dependency_has_an_allowed_licence() {
 fn licence_expressions_are_understood() {
     let allowed = ["MIT", "Apache-2.0", "Unicode-3.0", "Apache-2.0 WITH LLVM-exception"].map(str::to_owned);
     let check = |expression: &str, expected: bool| {
-        assert_eq!(permits(expression, &allowed), expected, "{expression}")
+        assert_eq!(permits(expression, &allowed), expected, "{expression}");
     };
     check("MIT", true);
     check("GPL-2.0-only", false);

@@ -3,7 +3,7 @@ use crate::tree::Tree;
 
 fn relative_links_resolve(tree: &Tree) -> Vec<String> {
     let mut complaints = Vec::new();
-    for file in tree.files.iter().filter(|file| file.path.ends_with(".md")) {
+    for file in tree.files.iter().filter(|file| file.has_extension("md")) {
         for (line, target) in links(&file.text) {
             let path = target.split('#').next().unwrap_or_default();
             let outside = path.contains("://") || path.starts_with("mailto:");

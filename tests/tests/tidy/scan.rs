@@ -52,7 +52,7 @@ impl Source {
 
 /// Returns the line, counting from 1, of a byte offset.
 pub(crate) fn line_of(text: &str, at: usize) -> usize {
-    text.as_bytes()[..at].iter().filter(|&&byte| byte == b'\n').count() + 1
+    text[..at].matches('\n').count() + 1
 }
 
 /// Returns the offsets at which `word` stands in `code` as a whole word.

@@ -33,7 +33,7 @@ fn lines_end_cleanly(tree: &Tree) -> Vec<String> {
     let mut complaints = Vec::new();
     for file in tree.files.iter().filter(|file| !is_generated(file)) {
         // Two spaces at the end of a line mean a line break in Markdown.
-        let markdown = file.path.ends_with(".md");
+        let markdown = file.has_extension("md");
         let dirty = |line: &str| line.ends_with(['\r', '\t']) || (!markdown && line.ends_with(' '));
         let lines = file.text.split('\n').enumerate().filter(|(_, line)| dirty(line));
         complaints

@@ -19,7 +19,12 @@ pub(crate) struct File {
 impl File {
     /// Whether this is Rust source.
     pub(crate) fn is_rust(&self) -> bool {
-        Path::new(&self.path).extension().is_some_and(|extension| extension == "rs")
+        self.has_extension("rs")
+    }
+
+    /// Whether the name ends in a dot and `extension`.
+    pub(crate) fn has_extension(&self, extension: &str) -> bool {
+        has_extension(&self.path, extension)
     }
 
     /// Returns the directory the file is in, empty for the root.
@@ -83,6 +88,10 @@ impl Tree {
     }
 }
 
+fn has_extension(path: &str, extension: &str) -> bool {
+    Path::new(path).extension().is_some_and(|found| found == extension)
+}
+
 /// Returns the root of the repository.
 pub(crate) fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -137,7 +146,7 @@ fn walking_finds_the_same_sources_as_git() {
         return;
     };
     let walked = walked(&root);
-    let rust = |path: &&String| path.ends_with(".rs") && root.join(path.as_str()).is_file();
+    let rust = |path: &&String| has_extension(path, "rs") && root.join(path.as_str()).is_file();
     let unwalked: Vec<_> = tracked.iter().filter(rust).filter(|path| !walked.contains(path)).collect();
     assert!(unwalked.is_empty(), "git knows of {unwalked:?}");
 }
