@@ -116,7 +116,7 @@ pub fn load(source: &mut dyn Source, main: &str) -> (Config, Diagnostics) {
     loader.main(main);
     let Loader { texts, mut diagnostics, .. } = loader;
     let texts = Arc::new(texts);
-    let scopes = Scopes::merge(texts.clone(), &mut diagnostics);
+    let scopes = Scopes::merge(&texts, &mut diagnostics);
     diagnostics.sort();
     (Config { texts, scopes }, diagnostics)
 }
@@ -172,7 +172,7 @@ impl Loader<'_> {
             let fault = Diagnostic::error("not-utf8", format!("byte 0x{byte:02x} is not UTF-8"));
             self.diagnostics.push(fault.at(place).help("save the file as UTF-8"));
         }
-        let (tree, faults) = parser::parse(id, text);
+        let (tree, faults) = parser::parse(id, &text);
         self.diagnostics.extend(faults);
         self.texts.trees.push(tree);
         self.path.push((id, name));

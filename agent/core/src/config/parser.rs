@@ -27,7 +27,7 @@ mod fault;
 use fault::Fault;
 
 /// Parses one file. The tree holds what could be understood; the faults are in the order of the text.
-pub fn parse(file: FileId, text: Arc<str>) -> (Tree, Vec<Diagnostic>) {
+pub fn parse(file: FileId, text: &Arc<str>) -> (Tree, Vec<Diagnostic>) {
     let mut tree = Tree::new(file, text.clone());
     if text.len() > bounds::CONFIG_FILE_BYTES_MAX {
         let fault = Fault::TooLong.at(Place::new(file, 0..0));
@@ -35,8 +35,8 @@ pub fn parse(file: FileId, text: Arc<str>) -> (Tree, Vec<Diagnostic>) {
     }
     let mut parser = Parser {
         file,
-        text: &text,
-        lexer: Lexer::new(&text, 0),
+        text,
+        lexer: Lexer::new(text, 0),
         token: Seen::default(),
         ahead: Seen::default(),
         tree: &mut tree,

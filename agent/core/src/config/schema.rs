@@ -68,6 +68,8 @@ pub struct Row {
 pub enum Kind {
     /// Any word.
     Text,
+    /// A word of 1 to `NAME_BYTES_MAX` bytes that goes over the wire.
+    Name,
     /// One of these words, in any case.
     Choice(&'static [&'static str]),
     /// A boolean.
@@ -158,7 +160,7 @@ impl Level {
 /// A word with its meaning.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Typed {
-    /// Of [`Kind::Text`] and [`Kind::Choice`].
+    /// Of [`Kind::Text`], [`Kind::Name`] and [`Kind::Choice`].
     Text(String),
     /// Of [`Kind::Bool`].
     Bool(bool),

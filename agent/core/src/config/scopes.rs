@@ -44,10 +44,10 @@ pub struct Setting<'a> {
 
 impl Scopes {
     /// Merges the files, from the main one on, in the order of their text.
-    pub(super) fn merge(texts: Arc<Texts>, diagnostics: &mut Diagnostics) -> Self {
+    pub(super) fn merge(texts: &Arc<Texts>, diagnostics: &mut Diagnostics) -> Self {
         let root = Node { parent: NONE, name: NONE, instance: NONE, opened: Vec::new() };
         let scopes = Self { texts: texts.clone(), nodes: alloc::vec![root], ..Self::default() };
-        let mut merger = Merger { scopes, texts: &texts, files: 0, depth: 0, statements: 0, full: None };
+        let mut merger = Merger { scopes, texts, files: 0, depth: 0, statements: 0, full: None };
         if let Some(tree) = texts.tree(FileId::MAIN) {
             merger.body(0, tree, tree.top());
         }

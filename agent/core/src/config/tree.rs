@@ -147,9 +147,8 @@ impl Tree {
         let raw = self.raw(word.start, word.end);
         match word.quote {
             Quote::Bare => Cow::Borrowed(raw),
-            Quote::Single => Cow::Borrowed(inside(raw)),
             Quote::Double if raw.contains("\\\"") => Cow::Owned(unescape(inside(raw))),
-            Quote::Double => Cow::Borrowed(inside(raw)),
+            Quote::Single | Quote::Double => Cow::Borrowed(inside(raw)),
         }
     }
 

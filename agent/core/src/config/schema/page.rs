@@ -1,38 +1,38 @@
 //! docs/configuration/options.md, written from the table.
 use super::{
-    Instance, Kind, Level, Live, OPTIONS, Origin, Row, SCOPES, Shape,
+    Instance, Kind, Level, Live, OPTIONS, Origin, Row, SCOPES, ScopeRow, Shape,
     read::{ranges_text, seconds_text},
 };
 use alloc::{format, string::String, vec::Vec};
 
 /// Returns the whole page as Markdown.
 pub fn page() -> String {
-    let mut out = String::from(HEAD);
-    for scope in SCOPES {
-        let instance = match scope.instance {
-            Instance::None => String::new(),
-            Instance::Named(what) => format!(" \"{what}\""),
-        };
-        out += &format!("\n## `{}{instance}`\n\n{}\n", scope.path, scope.help);
-        let rows: Vec<_> = OPTIONS.iter().filter(|row| row.is_in(scope.path)).collect();
-        if rows.is_empty() {
-            continue;
-        }
-        if let Some(outer) =
-            rows.iter().find_map(|row| row.scopes.first().filter(|outer| **outer != scope.path))
-        {
-            out += &format!("\nThe options of `{outer}`; what is not set here is taken from there.\n");
-            continue;
-        }
-        out += "\n| option | type | default | change | meaning |\n|---|---|---|---|---|\n";
-        rows.iter().for_each(|row| out += &line(row));
-        let changed: Vec<_> = rows.iter().filter_map(|row| departure(row)).collect();
-        if !changed.is_empty() {
-            out += "\nWhere Convoy departs from the reference:\n\n";
-            changed.iter().for_each(|text| out += text);
-        }
+    SCOPES.iter().map(section).fold(HEAD.into(), |page: String, section| page + &section)
+}
+
+fn section(scope: &ScopeRow) -> String {
+    let instance = match scope.instance {
+        Instance::None => String::new(),
+        Instance::Named(what) => format!(" \"{what}\""),
+    };
+    let head = format!("\n## `{}{instance}`\n\n{}\n", scope.path, scope.help);
+    let rows: Vec<_> = OPTIONS.iter().filter(|row| row.is_in(scope.path)).collect();
+    if rows.is_empty() {
+        return head;
     }
-    out
+    if let Some(outer) = rows.iter().find_map(|row| row.scopes.first().filter(|outer| **outer != scope.path))
+    {
+        return format!("{head}\nThe options of `{outer}`; what is not set here is taken from there.\n");
+    }
+    let lines: String = rows.iter().map(|row| line(row)).collect();
+    let changed: String = rows.iter().filter_map(|row| departure(row)).collect();
+    let table =
+        format!("{head}\n| option | type | default | change | meaning |\n|---|---|---|---|---|\n{lines}");
+    if changed.is_empty() {
+        table
+    } else {
+        format!("{table}\nWhere Convoy departs from the reference:\n\n{changed}")
+    }
 }
 
 fn line(row: &Row) -> String {
@@ -58,6 +58,7 @@ fn departure(row: &Row) -> Option<String> {
 fn kind(row: &Row) -> String {
     let one = match row.kind {
         Kind::Text => "text".into(),
+        Kind::Name => format!("text, 1 to {} bytes", crate::bounds::NAME_BYTES_MAX),
         Kind::Choice(words) => format!("one of {}", words.join(", ")),
         Kind::Bool => "boolean".into(),
         Kind::Int(ranges) => format!("whole number, {}", ranges_text(ranges)),

@@ -1,6 +1,7 @@
 //! From an assignment and its row to typed words, and from a row to its default.
 use super::{Kind, Level, Misfit, Row, Shape, Typed};
 use crate::{
+    bounds,
     config::{
         diagnostic::Diagnostic,
         parser,
@@ -40,7 +41,7 @@ pub fn read(row: &Row, setting: Setting<'_>) -> Result<Vec<Entry>, Vec<Diagnosti
 /// Returns the words of a row's default; `None` when it has none.
 pub fn default_of(row: &Row) -> Option<Vec<Entry>> {
     let text = format!("default = {}", row.default?);
-    let (tree, _) = parser::parse(FileId::MAIN, text.as_str().into());
+    let (tree, _) = parser::parse(FileId::MAIN, &text.as_str().into());
     let (_, statement) = tree.top().next()?;
     let tree::Kind::Assign(value) = statement.kind else { return None };
     entries(row, &tree, value, tree.place_of(statement)).ok()
@@ -72,6 +73,12 @@ fn entries(row: &Row, tree: &Tree, value: Value, place: Place) -> Result<Vec<Ent
 fn typed(kind: Kind, word: &str) -> Result<Typed, Misfit> {
     Ok(match kind {
         Kind::Text => Typed::Text(word.to_owned()),
+        Kind::Name => {
+            if !(1..=bounds::NAME_BYTES_MAX).contains(&word.len()) {
+                return Err(range(word, format!("1 to {} bytes", bounds::NAME_BYTES_MAX)));
+            }
+            Typed::Text(word.to_owned())
+        }
         Kind::Choice(words) => {
             let known = words.iter().find(|known| known.eq_ignore_ascii_case(word));
             let wanted = || range(word, format!("one of {}", words.join(", ")));

@@ -83,7 +83,7 @@ pub const OPTIONS: &[Row] = &[
         ..row(
             CLUSTER,
             "nodename",
-            Kind::Text,
+            Kind::Name,
             "Name of this node; unset means EC_NODE_NAME, else the host name up to its first dot.",
         )
     },
@@ -102,7 +102,7 @@ pub const OPTIONS: &[Row] = &[
         ..row(
             CLUSTER,
             "cluster_group",
-            Kind::Text,
+            Kind::Name,
             "Name of the cluster; nodes of different groups do not talk to each other.",
         )
     },
