@@ -24,6 +24,7 @@ use std::{
 mod build;
 mod disk;
 mod name;
+mod wanted;
 
 pub use disk::Disk;
 pub use name::{BadName, NodeName};
