@@ -1,1 +1,3 @@
 //! See the crate's header for this floor.
+
+pub mod counting;
