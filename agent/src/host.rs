@@ -1,6 +1,3 @@
-//! Floor 3: carries the core's effects out, and reports what became of them.
+//! See the crate's header for this floor.
 
-pub mod cluster;
-pub mod control;
 pub mod counting;
-pub mod mesh;
