@@ -263,7 +263,7 @@ impl Parser<'_> {
                     return self.rewind(key.start, key_first);
                 }
                 self.fault(Fault::NoPair { key: self.quoted(key), single }, key);
-                return self.recover_value();
+                return if single { self.recover() } else { self.recover_value() };
             }
             self.bump();
             let value = self.token.token;
