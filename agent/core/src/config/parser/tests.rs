@@ -134,8 +134,11 @@ fn every_fault_has_its_place() {
     check_faults("a = b }", &[("stray-close", 1, 7, "}")]);
     check_faults("a = b )", &[("stray-close", 1, 7, ")")]);
     check_faults("include", &[("no-path", 1, 1, "include")]);
+    check_faults("include\na = b", &[("no-path", 1, 1, "include")]);
     check_faults("include = x", &[("include-equals", 1, 9, "=")]);
-    check_faults("include { }", &[]); // a scope may have any name
+    check_faults("include { }", &[("no-path", 1, 1, "include")]);
+    check_faults("include x { a = b }", &[("no-name", 1, 11, "{")]);
+    check_faults("include = { a = b }", &[("include-equals", 1, 9, "=")]);
     check_faults("s {", &[("unclosed-scope", 1, 1, "s")]);
     check_faults("a = ( 1 2", &[("unclosed-array", 1, 5, "(")]);
     check_faults("a = [ k = v", &[("unclosed-dictionary", 1, 5, "[")]);
