@@ -46,7 +46,8 @@ pub struct Settings {
     pub build: Arc<str>,
     /// The other nodes. Fewer than [`NODES_MAX`](crate::bounds::NODES_MAX).
     pub peers: BTreeMap<Arc<str>, IpAddr>,
-    /// Time between heartbeats, 5 ms to 1 s.
+    /// Time between heartbeats, [`HEARTBEAT_MIN`](crate::bounds::HEARTBEAT_MIN) to
+    /// [`HEARTBEAT_MAX`](crate::bounds::HEARTBEAT_MAX).
     pub heartbeat: Span,
     /// Pause before a failed connection is tried again.
     pub reconnect: Span,
@@ -350,15 +351,14 @@ impl Node {
     }
 
     fn on_reload(&mut self, now: Instant, settings: Settings) {
-        let objects_before = self.settings.replicate.keys().copied().collect::<Vec<_>>();
-        let liveness = Liveness::new(settings.heartbeat);
-        if liveness != Liveness::new(self.settings.heartbeat) {
-            self.beat_at = now;
-        }
         let incarnation = self.settings.incarnation;
-        self.settings = Settings { incarnation, ..settings };
+        let before = core::mem::replace(&mut self.settings, Settings { incarnation, ..settings });
+        if self.settings.heartbeat != before.heartbeat {
+            self.beat_at = now;
+            self.repeat_hello();
+        }
         self.take_peers(now);
-        if self.settings.replicate.keys().copied().ne(objects_before) {
+        if self.settings.replicate.keys().ne(before.replicate.keys()) {
             for entry in self.peers.values_mut() {
                 if let Outgoing::Up { sender, .. } = &mut entry.outgoing {
                     sender.restart(&Object::ALL);

@@ -5,11 +5,7 @@ use convoy_common::{
     count::Count,
     prefix::Prefix,
 };
-use convoy_core::{
-    counters::Replica,
-    group::State,
-    wire::Object,
-};
+use convoy_core::{counters::Replica, group::State, wire::Object};
 use std::collections::BTreeSet;
 
 /// Checks the node that has just handled one fact: its sums, its views, its demands.
@@ -20,7 +16,11 @@ pub(crate) fn after_step(world: &mut World, n: usize, hosts: usize, outputs: usi
     let Some(node) = &site.node else { return };
     let now = site.clock.shows(world.agenda.now());
     let deadline = node.next_deadline();
-    assert!(deadline.is_none_or(|deadline| deadline > now), "{} wants to run at {deadline:?}, now is {now:?}", site.name);
+    assert!(
+        deadline.is_none_or(|deadline| deadline > now),
+        "{} wants to run at {deadline:?}, now is {now:?}",
+        site.name
+    );
     for object in Object::ALL {
         let replica = node.replica(object);
         let mut sum = replica.own().sum();
@@ -57,11 +57,15 @@ fn check_cells(world: &World, n: usize, object: Object) {
         assert_eq!(cell.count(), sum, "{}: {host} in global of {object}", site.name);
         seen += 1;
     }
-    let all = parts(world, replica).flat_map(|tree| tree.hosts().map(|(host, _)| host)).collect::<BTreeSet<_>>();
+    let all =
+        parts(world, replica).flat_map(|tree| tree.hosts().map(|(host, _)| host)).collect::<BTreeSet<_>>();
     assert_eq!(seen, all.len(), "{}: every host is in global of {object}", site.name);
 }
 
-fn parts<'a>(world: &'a World, replica: &'a Replica) -> impl Iterator<Item = &'a convoy_core::counters::CidrTree> {
+fn parts<'a>(
+    world: &'a World,
+    replica: &'a Replica,
+) -> impl Iterator<Item = &'a convoy_core::counters::CidrTree> {
     let views = world.sites.iter().filter_map(|site| replica.view(&site.name));
     std::iter::once(replica.own()).chain(views)
 }
@@ -109,7 +113,11 @@ fn agrees(world: &mut World, n: usize, object: Object) -> Result<(), String> {
     }
     let sum = expected.iter().fold(Count::default(), |sum, (_, count)| add(sum, *count));
     if replica.global().sum() != sum {
-        return Err(format!("{}: global of {object} is {:?}, the truth {sum:?}", site.name, replica.global().sum()));
+        return Err(format!(
+            "{}: global of {object} is {:?}, the truth {sum:?}",
+            site.name,
+            replica.global().sum()
+        ));
     }
     let mut by_host = std::collections::BTreeMap::<Host, Count>::new();
     for (host, count) in expected {
@@ -119,7 +127,10 @@ fn agrees(world: &mut World, n: usize, object: Object) -> Result<(), String> {
     for (host, count) in &by_host {
         let cell = replica.global().get(*host).map(convoy_core::counters::Cell::count);
         if cell != Some(*count) {
-            return Err(format!("{}: global of {object} has {cell:?} for {host}, the truth {count:?}", site.name));
+            return Err(format!(
+                "{}: global of {object} has {cell:?} for {host}, the truth {count:?}",
+                site.name
+            ));
         }
     }
     for _ in 0..PREFIXES_CHECKED {

@@ -206,8 +206,12 @@ pub(crate) fn describe(world: &World) -> String {
             site.life
         );
     }
-    text += &format!("  {} hosts, pause at most {} us, bursts of at most {}\n",
-        world.workload.hosts.len(), world.workload.pause_max / 1_000, world.workload.burst_max);
+    text += &format!(
+        "  {} hosts, pause at most {} us, bursts of at most {}\n",
+        world.workload.hosts.len(),
+        world.workload.pause_max / 1_000,
+        world.workload.burst_max
+    );
     for (at, n, what) in &world.last {
         text += &format!("  {:>12} us  node{n} {what}\n", at / 1_000);
     }

@@ -152,7 +152,13 @@ impl Net {
     }
 
     /// The opening packet arrives; `life` of the process there, if there is one.
-    pub(crate) fn on_syn(&mut self, agenda: &mut Agenda, prng: &mut Prng, id: u64, life: impl Fn(usize) -> Option<u64>) {
+    pub(crate) fn on_syn(
+        &mut self,
+        agenda: &mut Agenda,
+        prng: &mut Prng,
+        id: u64,
+        life: impl Fn(usize) -> Option<u64>,
+    ) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let ([from, to], Some(dialed)) = (connection.sites, connection.ends[0]) else { return };
         if self.is_cut(from, to) || self.is_cut(to, from) || self.ways[from][to].firewall {
@@ -223,7 +229,10 @@ impl Net {
         let Some(connection) = self.connections.get(&id) else { return };
         let (from, to) = (connection.sites[1 - at], connection.sites[at]);
         if !self.is_cut(from, to) {
-            agenda.add(agenda.now() + self.travel(prng, from, to), Event::Reset(id, at, "connection reset by peer"));
+            agenda.add(
+                agenda.now() + self.travel(prng, from, to),
+                Event::Reset(id, at, "connection reset by peer"),
+            );
         }
     }
 
@@ -289,7 +298,14 @@ impl Net {
     }
 
     /// A segment arrives at end `at`.
-    pub(crate) fn on_arrive(&mut self, agenda: &mut Agenda, prng: &mut Prng, id: u64, at: usize, segment: Segment) {
+    pub(crate) fn on_arrive(
+        &mut self,
+        agenda: &mut Agenda,
+        prng: &mut Prng,
+        id: u64,
+        at: usize,
+        segment: Segment,
+    ) {
         let Some(end) = self.connections.get(&id).and_then(|connection| connection.ends[at]) else {
             return self.answer_reset(agenda, prng, id, 1 - at);
         };

@@ -33,7 +33,8 @@ impl Prng {
     pub(crate) fn scale(&mut self, range: RangeInclusive<u64>) -> u64 {
         let span = range.end() - range.start();
         let bits = self.within(0..=u64::from(64 - span.leading_zeros()));
-        let top = 1_u64.checked_shl(u32::try_from(bits).expect("at most 64")).map_or(span, |top| top.min(span));
+        let top =
+            1_u64.checked_shl(u32::try_from(bits).expect("at most 64")).map_or(span, |top| top.min(span));
         range.start() + self.within(0..=top)
     }
 

@@ -100,7 +100,8 @@ impl Site {
                 node.handle(now, Input::Counts(*object, changes));
             }
             Fact::AllCounts(object) => {
-                let counts = self.truth[object].iter().map(|(host, count)| (*host, *count)).collect::<Vec<_>>();
+                let counts =
+                    self.truth[object].iter().map(|(host, count)| (*host, *count)).collect::<Vec<_>>();
                 hosts = counts.len() + node.replica(*object).own().len();
                 node.handle(now, Input::AllCounts(*object, &counts));
             }

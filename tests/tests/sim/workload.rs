@@ -49,7 +49,9 @@ fn random_host(prng: &mut Prng) -> Host {
         let net = u32::try_from(net).expect("small") << 29;
         Host::new(IpAddr::from((net + low).to_be_bytes()))
     } else {
-        Host::new(IpAddr::from((0x2001_0db8_u128 << 96 | u128::from(net) << 80 | u128::from(low)).to_be_bytes()))
+        Host::new(IpAddr::from(
+            (0x2001_0db8_u128 << 96 | u128::from(net) << 80 | u128::from(low)).to_be_bytes(),
+        ))
     }
 }
 

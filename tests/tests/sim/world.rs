@@ -139,7 +139,9 @@ impl World {
                     self.give(end.site, Fact::Network(end.link, report));
                 }
             }
-            Event::Syn(id) => net.on_syn(agenda, prng, id, |site| sites[site].node.as_ref().map(|_| sites[site].life)),
+            Event::Syn(id) => {
+                net.on_syn(agenda, prng, id, |site| sites[site].node.as_ref().map(|_| sites[site].life))
+            }
             Event::SynAck(id) => net.on_syn_ack(agenda, id),
             Event::Reset(id, at, why) => net.on_reset(agenda, id, at, why),
             Event::Pump(id, at) => net.pump(agenda, prng, id, at),

@@ -81,6 +81,11 @@ impl Peer {
         self.heard
     }
 
+    /// The peer said how often it is heard. Takes effect from what was last heard on.
+    pub fn expect(&mut self, liveness: Liveness) {
+        self.liveness = liveness;
+    }
+
     /// Something of this peer arrived on a connection that said who it is. Returns the new state if it changed.
     pub fn heard(&mut self, now: Instant) -> Option<State> {
         self.heard = now;

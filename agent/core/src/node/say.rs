@@ -70,7 +70,8 @@ impl Node {
                     self.on_complete(name);
                 }
             }
-            Message::Hello(_) | Message::Welcome { .. } | Message::Refused { .. } | Message::Resync => {
+            Message::Hello(hello) => self.on_repeated_hello(now, link, name, &hello),
+            Message::Welcome { .. } | Message::Refused { .. } | Message::Resync => {
                 self.refuse(now, link, Refusal::Protocol, "it sent an answer where only counts belong");
             }
         }

@@ -340,6 +340,30 @@ fn troubles_are_told_once_until_they_change() {
     assert_eq!(net.trouble(1, "b"), "no connection to 10.0.0.2: connection refused".to_string());
 }
 
+/// Node 1 beats every 100 ms, node 2 as given; returns how often either changed its mind within ten seconds.
+fn changes_of_mind(net: &mut Net) -> usize {
+    net.run(Span::from_secs(1));
+    net.events.clear();
+    net.run(Span::from_secs(10));
+    net.events.iter().filter(|(_, event)| matches!(event, Event::Member { .. })).count()
+}
+
+#[test]
+fn each_peer_is_judged_by_its_own_heartbeat() {
+    let slow = Settings { heartbeat: Span::from_ms(900), ..settings("b", &[("a", 1)]) };
+    let mut net = Net::new(vec![(1, settings("a", &[("b", 2)])), (2, slow)]);
+    assert_eq!(changes_of_mind(&mut net), 0);
+}
+
+#[test]
+fn a_heartbeat_that_is_slower_after_a_reload_alarms_nobody() {
+    let mut net = Net::pair();
+    let slow = Settings { heartbeat: Span::from_ms(900), ..settings("b", &[("a", 1)]) };
+    net.give(2, Input::Reload(slow));
+    assert_eq!(changes_of_mind(&mut net), 0);
+    assert_eq!(net.state(1, "b"), State::Alive);
+}
+
 #[test]
 fn a_refusal_is_a_message_with_its_code() {
     let bytes = message::emit(1, &Message::Refused { code: Refusal::Stale, reason: "later" });
