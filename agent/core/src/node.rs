@@ -187,7 +187,10 @@ struct Entry {
     incarnation: Option<u64>,
     outgoing: Outgoing,
     incoming: Option<Incoming>,
-    trouble: Option<String>,
+    /// What stands between this node's counts and it; over when it welcomes this node.
+    trouble_out: Option<String>,
+    /// What was wrong with the connection it opened; over when all its counts have come on a later one.
+    trouble_in: Option<String>,
     lagged: u64,
     gaps: u64,
 }
@@ -385,7 +388,8 @@ impl Node {
                 incarnation: None,
                 outgoing: Outgoing::Idle { until: now },
                 incoming: None,
-                trouble: None,
+                trouble_out: None,
+                trouble_in: None,
                 lagged: 0,
                 gaps: 0,
             });
@@ -402,12 +406,12 @@ impl Node {
     }
 
     /// Notes what stands between this node and a peer, and tells it when it is news.
-    fn trouble(&mut self, name: &Arc<str>, text: String) {
-        let Some(entry) = self.peers.get_mut(name) else { return };
-        if entry.trouble.as_ref() == Some(&text) {
+    fn trouble(&mut self, name: &Arc<str>, way: fn(&mut Entry) -> &mut Option<String>, text: String) {
+        let Some(noted) = self.peers.get_mut(name).map(way) else { return };
+        if noted.as_ref() == Some(&text) {
             return;
         }
-        entry.trouble = Some(text.clone());
+        *noted = Some(text.clone());
         self.emit(Output::Event(Event::Trouble { with: name.clone(), text }));
     }
 }
@@ -425,7 +429,7 @@ impl Entry {
             complete: self.incoming.as_ref().is_some_and(|incoming| incoming.receiver.is_complete()),
             lagged: self.lagged + self.outgoing.sender().map_or(0, Sender::lagged),
             gaps: self.gaps + self.incoming.as_ref().map_or(0, |incoming| incoming.receiver.gaps()),
-            trouble: self.trouble.clone(),
+            trouble: self.trouble_out.as_ref().or(self.trouble_in.as_ref()).cloned(),
         }
     }
 }

@@ -113,7 +113,7 @@ impl Node {
         let placeholder = Outgoing::Idle { until: Instant::default() };
         entry.outgoing = match core::mem::replace(&mut entry.outgoing, placeholder) {
             Outgoing::Greeting { link: greeted, sender, .. } if greeted == link => {
-                entry.trouble = None;
+                entry.trouble_out = None;
                 Outgoing::Up { link, sender }
             }
             other => other,

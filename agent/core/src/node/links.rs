@@ -187,7 +187,11 @@ impl Node {
                 self.emit(Output::Event(Event::Trouble { with: remote.to_string().into(), text }));
             }
             Role::In(name) => {
-                self.trouble(&name, format!("dropped its connection: {reason}"));
+                self.trouble(
+                    &name,
+                    |entry| &mut entry.trouble_in,
+                    format!("dropped its connection: {reason}"),
+                );
                 self.on_closed_in(now, &name);
             }
             Role::Out(name) => {
@@ -235,7 +239,7 @@ impl Node {
             }
         };
         self.end_outgoing(name, now + pause);
-        self.trouble(name, format!("no connection to {address}: {why}"));
+        self.trouble(name, |entry| &mut entry.trouble_out, format!("no connection to {address}: {why}"));
     }
 
     fn on_closed_in(&mut self, now: Instant, name: &Arc<str>) {

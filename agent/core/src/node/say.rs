@@ -78,10 +78,10 @@ impl Node {
     }
 
     fn on_complete(&mut self, name: &Arc<str>) {
-        let Some(incoming) = self.peers.get_mut(name).and_then(|entry| entry.incoming.as_mut()) else {
-            return;
-        };
+        let Some(entry) = self.peers.get_mut(name) else { return };
+        let Some(incoming) = &mut entry.incoming else { return };
         incoming.receiver.completed();
+        entry.trouble_in = None;
         let view = |object| self.replica(object).view(name).map_or(0, crate::counters::CidrTree::len);
         let hosts = Object::ALL.into_iter().map(view).sum();
         self.emit(Output::Event(Event::Complete { name: name.clone(), hosts }));

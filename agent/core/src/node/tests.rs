@@ -340,6 +340,19 @@ fn troubles_are_told_once_until_they_change() {
     assert_eq!(net.trouble(1, "b"), "no connection to 10.0.0.2: connection refused".to_string());
 }
 
+#[test]
+fn a_trouble_that_is_over_is_told_no_more() {
+    let mut net = Net::pair();
+    let ends = net.pipes.keys().copied().collect::<Vec<_>>();
+    let is_accepted =
+        |(at, link): &(IpAddr, LinkId)| *at == address(1) && matches!(link, LinkId::Accepted(_));
+    let (_, link) = ends.into_iter().find(is_accepted).unwrap();
+    net.give(1, Input::Garbage(link, FrameError::Magic { found: *b"GET " }));
+    assert!(net.trouble(1, "b").contains("CVOY"));
+    net.run(Span::from_secs(2));
+    assert_eq!((net.trouble(1, "b"), net.trouble(2, "a")), (String::new(), String::new()));
+}
+
 /// Node 1 beats every 100 ms, node 2 as given; returns how often either changed its mind within ten seconds.
 fn changes_of_mind(net: &mut Net) -> usize {
     net.run(Span::from_secs(1));
