@@ -217,8 +217,12 @@ impl Node {
         node
     }
 
-    /// Takes one fact. Never blocks, never fails; effects wait in [`Self::poll_output`].
+    /// Takes one fact. Never blocks, never fails; effects wait in [`Self::poll_output`]. A node that was told
+    /// to stop takes none.
     pub fn handle(&mut self, now: Instant, input: Input<'_>) {
+        if self.stopping {
+            return;
+        }
         match input {
             Input::Counts(object, changes) => self.on_counts(now, object, changes),
             Input::AllCounts(object, counts) => self.on_all_counts(now, object, counts),
@@ -315,7 +319,7 @@ impl Node {
     /// Everything that is due by time alone, and whatever full transfers can move.
     fn on_time(&mut self, now: Instant) {
         if self.stopping {
-            return;
+            return; // just now
         }
         self.flush_due(now);
         for name in self.peers.keys().cloned().collect::<Vec<_>>() {

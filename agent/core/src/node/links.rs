@@ -93,9 +93,6 @@ impl Outgoing {
 impl Node {
     pub(super) fn on_accepted(&mut self, now: Instant, link: LinkId, remote: IpAddr) {
         let strangers = || self.links.iter().filter(|(_, role)| matches!(role, Role::Stranger { .. }));
-        if self.stopping {
-            return self.emit(Output::Close(link));
-        }
         if strangers().count() >= bounds::STRANGERS_MAX {
             let oldest = strangers().min_by_key(|(_, role)| role.deadline()).map(|(link, _)| *link);
             if let Some(oldest) = oldest {

@@ -378,6 +378,19 @@ fn a_heartbeat_that_is_slower_after_a_reload_alarms_nobody() {
 }
 
 #[test]
+fn a_node_that_has_stopped_says_nothing_more() {
+    let mut net = Net::pair();
+    net.give(1, Input::Stop);
+    let node = net.nodes.get_mut(&address(1)).unwrap();
+    let change = (Host::new(address(9)), Some(Count { current: 1, total: 1 }));
+    let changes = [change; 200];
+    node.handle(net.now, Input::Counts(Object::InboundCidr, &changes));
+    node.handle(net.now, Input::Stop);
+    node.handle(net.now, Input::Timeout);
+    assert_eq!(node.poll_output(), None);
+}
+
+#[test]
 fn a_refusal_is_a_message_with_its_code() {
     let bytes = message::emit(1, &Message::Refused { code: Refusal::Stale, reason: "later" });
     let (frame, _) = frame::split(&bytes).unwrap().unwrap();
