@@ -223,6 +223,7 @@ impl Node {
         if self.stopping {
             return;
         }
+        self.excuse_own_stall(now);
         match input {
             Input::Counts(object, changes) => self.on_counts(now, object, changes),
             Input::AllCounts(object, counts) => self.on_all_counts(now, object, counts),
@@ -331,6 +332,20 @@ impl Node {
             self.beat_at = now + self.settings.heartbeat;
         }
         self.advance_transfers();
+    }
+
+    /// Did this node itself not run, then it could not hear anybody: what its peers said may wait in its own
+    /// queues. Nothing that waits for others is held against them for as long as this node was late.
+    fn excuse_own_stall(&mut self, now: Instant) {
+        let late = now.since(self.beat_at);
+        if late < self.settings.heartbeat {
+            return;
+        }
+        for entry in self.peers.values_mut() {
+            entry.peer.excuse(now, late);
+            entry.outgoing.excuse(late);
+        }
+        self.links.values_mut().for_each(|role| role.excuse(late));
     }
 
     fn tick_peer(&mut self, now: Instant, name: &Arc<str>) {

@@ -58,6 +58,13 @@ impl Role {
             Self::In(_) | Self::Out(_) => None,
         }
     }
+
+    pub(super) fn excuse(&mut self, late: Span) {
+        match self {
+            Self::Stranger { until, .. } => *until = *until + late,
+            Self::In(_) | Self::Out(_) => {}
+        }
+    }
 }
 
 impl Outgoing {
@@ -65,6 +72,13 @@ impl Outgoing {
         match self {
             Self::Idle { until } | Self::Dialing { until, .. } | Self::Greeting { until, .. } => Some(*until),
             Self::Up { .. } => None,
+        }
+    }
+
+    pub(super) fn excuse(&mut self, late: Span) {
+        match self {
+            Self::Dialing { until, .. } | Self::Greeting { until, .. } => *until = *until + late,
+            Self::Idle { .. } | Self::Up { .. } => {}
         }
     }
 

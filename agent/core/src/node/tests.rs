@@ -378,6 +378,19 @@ fn a_heartbeat_that_is_slower_after_a_reload_alarms_nobody() {
 }
 
 #[test]
+fn a_node_that_stalled_does_not_blame_its_peers() {
+    let mut net = Net::pair();
+    net.count(2, "192.0.2.1", 2);
+    net.run(Span::from_secs(1));
+    net.now = net.now + Span::from_secs(60);
+    net.give(1, Input::Timeout);
+    assert_eq!((net.global(1), net.state(1, "b")), (2, State::Alive), "it could not have heard them");
+    net.nodes.remove(&address(2));
+    net.run(Span::from_secs(2));
+    assert_eq!((net.global(1), net.state(1, "b")), (0, State::Gone), "now it could");
+}
+
+#[test]
 fn a_node_that_has_stopped_says_nothing_more() {
     let mut net = Net::pair();
     net.give(1, Input::Stop);
