@@ -1,1 +1,1 @@
-//! See the crate's header for this floor.
+//! Floor 4: threads, their order of start and stop, and signals.

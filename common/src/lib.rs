@@ -4,6 +4,7 @@
 //! eBPF programs and the agent compile it, so it is `no_std` and its layouts are asserted at compile time.
 #![no_std]
 #![forbid(unsafe_code)]
+#![expect(non_ascii_idents, reason = "zerocopy's derives name their helpers so")]
 
 pub mod addr;
 pub mod count;

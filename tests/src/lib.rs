@@ -1,1 +1,2 @@
 //! The lab: mail hosts in network namespaces on one machine.
+pub mod traffic;

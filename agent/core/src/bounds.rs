@@ -1,1 +1,76 @@
 //! Every limit of the system in one place. Full means a stated, counted action, named beside each bound.
+
+// --- names and members -------------------------------------------------------------------------------------
+
+/// Longest node or group name, bytes. Longer is refused where it is read (configuration, hello).
+pub const NAME_BYTES_MAX: usize = 63;
+/// Most nodes in one cluster, this one included. More is refused by the configuration.
+/// chosen: the reference runs clusters of up to some tens of nodes; sums of this many cells fit their types.
+pub const NODES_MAX: usize = 64;
+/// Most connections a node keeps that have not said who they are. A further one closes the oldest.
+pub const STRANGERS_MAX: usize = 64;
+
+// --- counts ------------------------------------------------------------------------------------------------
+
+/// Most open connections one node may report for one host. Own counts stop here; a peer that says more is
+/// broken and is dropped. chosen: 2^24 - 1, beyond any kernel's file table; times `NODES_MAX` it fits 32 bits.
+pub const CURRENT_MAX: u32 = (1 << 24) - 1;
+/// Most connections one node may report as opened by one host since it was first seen. Same actions.
+/// chosen: 2^48 - 1; at a million a second it lasts eight years.
+pub const TOTAL_MAX: u64 = (1 << 48) - 1;
+
+// --- the mesh ----------------------------------------------------------------------------------------------
+
+/// Most payload bytes in one frame. A frame that says more closes its connection.
+/// chosen: holds `FRAME_ENTRIES_MAX` IPv6 entries; small enough that a heartbeat never waits long behind it.
+pub const FRAME_PAYLOAD_MAX: usize = 128 * 1024;
+/// Most entries in one frame; larger sets take several frames.
+pub const FRAME_ENTRIES_MAX: usize = 4_096;
+/// Bytes handed to a connection and not yet written at which a full transfer pauses.
+/// chosen: two frames of IPv6 entries, about 2 ms of a gigabit link.
+pub const SEND_WINDOW: usize = 256 * 1024;
+/// Bytes handed to a connection and not yet written at which deltas to that peer are dropped; the peer gets
+/// the full state again, from the start, once the connection drains. Counted as `lagged`.
+pub const SEND_QUEUE_MAX: usize = 4 * 1024 * 1024;
+/// Longest text a peer may give as the reason of a refusal, bytes. Longer is cut when sent, refused when read.
+pub const REASON_BYTES_MAX: usize = 512;
+
+const _: () = assert!(FRAME_ENTRIES_MAX * 28 + 64 <= FRAME_PAYLOAD_MAX);
+const _: () = assert!(CURRENT_MAX as u64 * NODES_MAX as u64 <= u32::MAX as u64);
+const _: () = assert!((TOTAL_MAX as u128) * (NODES_MAX as u128) < u64::MAX as u128);
+const _: () = assert!(SEND_WINDOW >= FRAME_PAYLOAD_MAX && SEND_QUEUE_MAX > SEND_WINDOW);
+
+// --- configuration -------------------------------------------------------------------------------------------
+
+/// Bytes of one configuration file. A longer file is refused with an error that names it.
+/// chosen: 100 000 lines are about 4 MiB; four times that is not a configuration any more.
+pub const CONFIG_FILE_BYTES_MAX: usize = 16 << 20;
+/// Bytes of all configuration files of one load together. The file that passes it is refused.
+pub const CONFIG_BYTES_MAX: usize = 64 << 20;
+/// Statements and words of one file's tree. The parser stops there with an error.
+pub const CONFIG_WORDS_MAX: usize = 2_000_000;
+/// Statements of the merged view; a file included `n` times counts `n` times. Merging stops there with an error.
+pub const CONFIG_MERGED_MAX: usize = 2_000_000;
+/// Scopes inside scopes, counted across includes. A deeper scope is an error and is passed over.
+pub const CONFIG_DEPTH_MAX: usize = 32;
+/// Files below files. A deeper include is an error and is passed over.
+pub const CONFIG_INCLUDE_DEPTH_MAX: usize = 16;
+/// Different files of one load. The next one is refused with an error.
+pub const CONFIG_FILES_MAX: usize = 4_096;
+/// Names in an included directory, those passed over counted too. A fuller directory is refused.
+pub const CONFIG_DIRECTORY_NAMES_MAX: usize = 4_096;
+/// Errors shown of one load. Those after it are counted and their number is shown.
+pub const CONFIG_ERRORS_MAX: usize = 64;
+/// Warnings shown of one load. Those after it are counted and their number is shown.
+pub const CONFIG_WARNINGS_MAX: usize = 128;
+/// Ports counted in one direction. A longer array is an error.
+pub const PORTS_MAX: usize = 64;
+/// Sockets of `ECCluster_Listener`. One more `Listen` scope is an error.
+pub const LISTENS_MAX: usize = 16;
+/// Hosts in the kernel's table of one CIDR object when `max_size` is not set. What happens when a table is full
+/// is said beside the table. chosen: about 100 MiB of kernel memory for both directions, more hosts than a busy mail host meets in a day.
+pub const OBJECT_HOSTS: u32 = 524_288;
+/// Most hosts that `max_size` may ask for.
+pub const OBJECT_HOSTS_MAX: u32 = 16_777_216;
+
+// --- end of configuration ------------------------------------------------------------------------------------

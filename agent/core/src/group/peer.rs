@@ -1,0 +1,202 @@
+//! Whether one peer is alive, from when it was last heard.
+//!
+//! ```text
+//!            heard              silent for SUSPECT_INTERVALS,
+//!   gone ------------> alive    or its connection closed
+//!    ^                 |  ^ \
+//!    |  goodbye        |  |  `------------.
+//!    |<----------------'  | heard          v
+//!    |                    `------------ suspect
+//!    |   silent for GONE_INTERVALS         |
+//!    `-------------------------------------'
+//! ```
+//! Alive: its view counts. Suspect: its view still counts, silence is shown. Gone: its view has been taken away;
+//! a new hello brings it back. Suspicion moves nothing by itself.
+use crate::time::{Instant, Span};
+use core::fmt;
+
+/// What this node believes of a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Heard lately.
+    Alive,
+    /// Silent, or cut off without a goodbye; its counts still stand.
+    Suspect,
+    /// Left, silent for long, or never heard; it has no counts.
+    Gone,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Alive => "alive",
+            Self::Suspect => "suspect",
+            Self::Gone => "gone",
+        })
+    }
+}
+
+/// Silences after which a peer is suspected and given up, in its heartbeat interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Liveness {
+    suspect_after: Span,
+    gone_after: Span,
+}
+
+impl Liveness {
+    /// Derives both silences from the interval between heartbeats.
+    pub fn new(interval: Span) -> Self {
+        let gone_after = interval.times(GONE_INTERVALS).max(GONE_AFTER_MIN);
+        Self { suspect_after: interval.times(SUSPECT_INTERVALS), gone_after }
+    }
+}
+
+/// One peer's state. Starts gone: nothing was heard yet.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    liveness: Liveness,
+    state: State,
+    since: Instant,
+    heard: Instant,
+}
+
+impl Peer {
+    /// Returns a peer that was never heard.
+    pub fn new(liveness: Liveness, now: Instant) -> Self {
+        Self { liveness, state: State::Gone, since: now, heard: now }
+    }
+
+    /// Returns the state.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Returns when the state was entered.
+    pub fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// Returns when something of this peer last arrived.
+    pub fn heard_at(&self) -> Instant {
+        self.heard
+    }
+
+    /// Something of this peer arrived on a connection that said who it is. Returns the new state if it changed.
+    pub fn heard(&mut self, now: Instant) -> Option<State> {
+        self.heard = now;
+        self.enter(State::Alive, now)
+    }
+
+    /// Its connection closed without a goodbye. Returns the new state if it changed.
+    pub fn cut_off(&mut self, now: Instant) -> Option<State> {
+        match self.state {
+            State::Alive => self.enter(State::Suspect, now),
+            State::Suspect | State::Gone => None,
+        }
+    }
+
+    /// It said goodbye, or another life of it appeared. Returns the new state if it changed.
+    pub fn left(&mut self, now: Instant) -> Option<State> {
+        self.enter(State::Gone, now)
+    }
+
+    /// Time has passed. Returns the new state if it changed.
+    pub fn tick(&mut self, now: Instant) -> Option<State> {
+        let silent = now.since(self.heard);
+        match self.state {
+            State::Alive | State::Suspect if silent >= self.liveness.gone_after => {
+                self.enter(State::Gone, now)
+            }
+            State::Alive if silent >= self.liveness.suspect_after => self.enter(State::Suspect, now),
+            State::Alive | State::Suspect | State::Gone => None,
+        }
+    }
+
+    /// Returns when `tick` may next have something to say.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Alive => Some(self.heard + self.liveness.suspect_after),
+            State::Suspect => Some(self.heard + self.liveness.gone_after),
+            State::Gone => None,
+        }
+    }
+
+    fn enter(&mut self, state: State, now: Instant) -> Option<State> {
+        if self.state == state {
+            return None;
+        }
+        (self.state, self.since) = (state, now);
+        Some(state)
+    }
+}
+
+/// Heartbeats missed before a peer is suspected. chosen: one may be late, two are rare, three are a sign.
+const SUSPECT_INTERVALS: u64 = 3;
+/// Heartbeats missed before a peer is given up.
+/// chosen: 2 s at the default rate; a restarted daemon is back well within it and its counts never leave.
+const GONE_INTERVALS: u64 = 20;
+/// Shortest silence after which a peer is given up, whatever its rate: a busy host may stall for that long.
+const GONE_AFTER_MIN: Span = Span::from_ms(500);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Span = Span::from_ms(100);
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_ns(0) + Span::from_ms(ms)
+    }
+
+    fn heard_at(ms: u64) -> Peer {
+        let mut peer = Peer::new(Liveness::new(INTERVAL), at(0));
+        peer.heard(at(ms));
+        peer
+    }
+
+    #[test]
+    fn a_peer_that_was_never_heard_is_gone_and_waits_for_nothing() {
+        let mut peer = Peer::new(Liveness::new(INTERVAL), at(0));
+        assert_eq!((peer.state(), peer.deadline(), peer.tick(at(9_999))), (State::Gone, None, None));
+    }
+
+    #[test]
+    fn silence_leads_to_suspicion_and_then_to_the_end() {
+        let mut peer = heard_at(0);
+        assert_eq!(peer.tick(at(299)), None);
+        assert_eq!(peer.deadline(), Some(at(300)));
+        assert_eq!(peer.tick(at(300)), Some(State::Suspect));
+        assert_eq!(peer.tick(at(1_999)), None);
+        assert_eq!(peer.tick(at(2_000)), Some(State::Gone));
+    }
+
+    #[test]
+    fn a_sign_of_life_ends_suspicion() {
+        let mut peer = heard_at(0);
+        peer.tick(at(400));
+        assert_eq!(peer.heard(at(401)), Some(State::Alive));
+        assert_eq!(peer.since(), at(401));
+    }
+
+    #[test]
+    fn a_closed_connection_is_suspicious_at_once_and_a_goodbye_is_final() {
+        let mut peer = heard_at(0);
+        assert_eq!(peer.cut_off(at(1)), Some(State::Suspect));
+        assert_eq!(peer.left(at(2)), Some(State::Gone));
+        assert_eq!(peer.cut_off(at(3)), None);
+    }
+
+    #[test]
+    fn a_stall_of_one_tick_too_many_ends_in_gone_at_once() {
+        assert_eq!(heard_at(0).tick(at(60_000)), Some(State::Gone));
+    }
+
+    #[test]
+    fn fast_heartbeats_do_not_shorten_the_end_below_its_floor() {
+        let mut peer = Peer::new(Liveness::new(Span::from_ms(5)), at(0));
+        peer.heard(at(0));
+        assert_eq!(peer.tick(at(15)), Some(State::Suspect));
+        assert_eq!(peer.tick(at(499)), None);
+        assert_eq!(peer.tick(at(500)), Some(State::Gone));
+    }
+}

@@ -1,0 +1,434 @@
+//! One node of the cluster: owns the machines, routes facts to them, collects their effects.
+//!
+//! ```text
+//!   sampler --Counts--> replica(own) --pending--> delta --> a sender per peer --Send-->   mesh
+//!   mesh ----Frame----> receiver -------------> replica(view of that peer), global
+//!   time ----Timeout--> heartbeats, suspicion, redialling, batching
+//! ```
+//! Each node opens one connection to every peer and says its own counts on it; what a peer says arrives on the
+//! connection that the peer opened. Invariants: 1. a connection may carry counts only after its hello was
+//! accepted; 2. a peer that is gone has no view; 3. every output follows from the inputs and their times alone.
+
+mod batch;
+mod greet;
+mod links;
+mod say;
+
+pub use links::LinkId;
+
+use crate::{
+    counters::{Changes, Replica},
+    group::{Liveness, Peer, Sender, State},
+    time::{Instant, Span},
+    wire::{Frame, FrameError, Message, Object},
+};
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    string::String,
+    sync::Arc,
+    vec::Vec,
+};
+use batch::Batch;
+use convoy_common::{addr::Host, count::Count};
+use core::net::IpAddr;
+use links::{Incoming, Outgoing, Role};
+
+/// What a node is told once, and again on a reload. Every value is legal; see the configuration's settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// This node's name, 1..=[`NAME_BYTES_MAX`](crate::bounds::NAME_BYTES_MAX) bytes.
+    pub name: Arc<str>,
+    /// Larger than that of any earlier process of this node.
+    pub incarnation: u64,
+    /// `cluster_group`; nodes of another group are refused.
+    pub group: Arc<str>,
+    /// Version of the program, for people.
+    pub build: Arc<str>,
+    /// The other nodes. Fewer than [`NODES_MAX`](crate::bounds::NODES_MAX).
+    pub peers: BTreeMap<Arc<str>, IpAddr>,
+    /// Time between heartbeats, 5 ms to 1 s.
+    pub heartbeat: Span,
+    /// Pause before a failed connection is tried again.
+    pub reconnect: Span,
+    /// The objects this node replicates, each with its batching. Others are counted here and told nobody.
+    pub replicate: BTreeMap<Object, Batching>,
+}
+
+/// How long changes of an object may wait for company.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batching {
+    /// Longest time a change waits (manual: `max_delay`).
+    pub delay_max: Span,
+    /// Most changes that wait (manual: `max_pending`), at least 1.
+    pub pending_max: usize,
+}
+
+/// One fact.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// Hosts whose own count changed.
+    Counts(Object, Changes<'a>),
+    /// The complete own counts.
+    AllCounts(Object, &'a [(Host, Count)]),
+    /// A peer, not yet known which, opened a connection from this address.
+    Accepted(LinkId, IpAddr),
+    /// A connection asked for by [`Output::Dial`] stands.
+    Connected(LinkId),
+    /// A frame arrived.
+    Frame(LinkId, Frame<'a>),
+    /// What arrived is no frame. The connection is to be given up.
+    Garbage(LinkId, FrameError),
+    /// The connection took this many bytes.
+    Wrote(LinkId, usize),
+    /// The connection ended or never stood; the text says how, for people.
+    Closed(LinkId, &'a str),
+    /// The settings changed.
+    Reload(Settings),
+    /// The node is to leave: goodbyes, then [`Output::Stopped`].
+    Stop,
+    /// Nothing happened until [`Node::next_deadline`].
+    Timeout,
+}
+
+/// One effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Open a connection to the mesh port of this address; answer `Connected` or `Closed`.
+    Dial(LinkId, IpAddr),
+    /// Write these bytes after those before; answer `Wrote`.
+    Send(LinkId, Vec<u8>),
+    /// Write what waits, then close. No answer is expected.
+    Close(LinkId),
+    /// Tell the operator.
+    Event(Event),
+    /// The last output: every goodbye is on its way.
+    Stopped,
+}
+
+/// What an operator may want to know. The driver logs it; nothing depends on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A peer's state changed.
+    Member {
+        /// Who.
+        name: Arc<str>,
+        /// What it is now.
+        state: State,
+        /// Its life.
+        incarnation: u64,
+    },
+    /// A peer's view is complete: all it counts has arrived.
+    Complete {
+        /// Whose.
+        name: Arc<str>,
+        /// Hosts in its view, all objects.
+        hosts: usize,
+    },
+    /// Something stands between this node and a peer; said once until it changes.
+    Trouble {
+        /// With whom; a peer's name, or an address that did not say one.
+        with: Arc<str>,
+        /// What it is and what to do.
+        text: String,
+    },
+}
+
+/// One row of the membership, this node included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Node name.
+    pub name: Arc<str>,
+    /// Address of its mesh listener; `None` for this node when it is alone.
+    pub address: Option<IpAddr>,
+    /// Alive, suspect or gone.
+    pub state: State,
+    /// Its life; `None` when it was never heard.
+    pub incarnation: Option<u64>,
+    /// This node's own row.
+    pub own: bool,
+    /// When the state was entered.
+    pub since: Instant,
+    /// When something of it last arrived.
+    pub heard: Instant,
+    /// Everything it counts has arrived here.
+    pub complete: bool,
+    /// Full transfers begun to it because too much waited.
+    pub lagged: u64,
+    /// Gaps in what it sent.
+    pub gaps: u64,
+    /// What stands between this node and it.
+    pub trouble: Option<String>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Node {
+    settings: Settings,
+    started: Instant,
+    inbound: Replica,
+    outbound: Replica,
+    silent: Replica,
+    batches: BTreeMap<Object, Batch>,
+    peers: BTreeMap<Arc<str>, Entry>,
+    links: BTreeMap<LinkId, Role>,
+    links_dialed: u64,
+    beat_at: Instant,
+    refused: u64,
+    stopping: bool,
+    outputs: VecDeque<Output>,
+}
+
+/// All this node knows of one peer.
+#[derive(Debug)]
+struct Entry {
+    address: IpAddr,
+    peer: Peer,
+    incarnation: Option<u64>,
+    outgoing: Outgoing,
+    incoming: Option<Incoming>,
+    trouble: Option<String>,
+    lagged: u64,
+    gaps: u64,
+}
+
+impl Node {
+    /// Returns a node that knows its settings and has heard nothing.
+    pub fn new(settings: Settings, now: Instant) -> Self {
+        let mut node = Self {
+            beat_at: now,
+            started: now,
+            inbound: Replica::default(),
+            outbound: Replica::default(),
+            silent: Replica::default(),
+            batches: Object::ALL.map(|object| (object, Batch::default())).into(),
+            peers: BTreeMap::new(),
+            links: BTreeMap::new(),
+            links_dialed: 0,
+            refused: 0,
+            stopping: false,
+            outputs: VecDeque::new(),
+            settings,
+        };
+        node.take_peers(now);
+        node
+    }
+
+    /// Takes one fact. Never blocks, never fails; effects wait in [`Self::poll_output`].
+    pub fn handle(&mut self, now: Instant, input: Input<'_>) {
+        match input {
+            Input::Counts(object, changes) => self.on_counts(now, object, changes),
+            Input::AllCounts(object, counts) => self.on_all_counts(now, object, counts),
+            Input::Accepted(link, remote) => self.on_accepted(now, link, remote),
+            Input::Connected(link) => self.on_connected(now, link),
+            Input::Frame(link, frame) => self.on_frame(now, link, &frame),
+            Input::Garbage(link, error) => self.on_garbage(now, link, error),
+            Input::Wrote(link, bytes) => self.on_wrote(link, bytes),
+            Input::Closed(link, why) => self.on_closed(now, link, why),
+            Input::Reload(settings) => self.on_reload(now, settings),
+            Input::Stop => self.on_stop(),
+            Input::Timeout => {}
+        }
+        self.on_time(now);
+    }
+
+    /// Returns the next effect to carry out.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Returns when to call [`Self::handle`] with [`Input::Timeout`] if nothing else happens.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        if self.stopping {
+            return None;
+        }
+        let beat = (!self.peers.is_empty()).then_some(self.beat_at);
+        let batches =
+            self.batches.iter().filter_map(|(object, batch)| batch.deadline(self.batching(*object)?));
+        let peers = self.peers.values().flat_map(|entry| [entry.peer.deadline(), entry.outgoing.deadline()]);
+        let strangers = self.links.values().filter_map(Role::deadline);
+        beat.into_iter().chain(batches).chain(peers.flatten()).chain(strangers).min()
+    }
+
+    /// Returns the settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Returns an object's counts: own, by sender, and their sum.
+    pub fn replica(&self, object: Object) -> &Replica {
+        match object {
+            Object::InboundCidr => &self.inbound,
+            Object::OutboundCidr => &self.outbound,
+        }
+    }
+
+    /// Tells whether an object is replicated here.
+    pub fn replicates(&self, object: Object) -> bool {
+        self.settings.replicate.contains_key(&object)
+    }
+
+    /// Returns how many connections were refused since the start.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Returns all nodes by name. `own_address` is this node's, for its own row.
+    pub fn members(&self, own_address: Option<IpAddr>, now: Instant) -> Vec<Member> {
+        let own = Member {
+            name: self.settings.name.clone(),
+            address: own_address,
+            state: State::Alive,
+            incarnation: Some(self.settings.incarnation),
+            own: true,
+            since: self.started,
+            heard: now,
+            complete: true,
+            lagged: 0,
+            gaps: 0,
+            trouble: None,
+        };
+        let mut members = self.peers.iter().map(|(name, entry)| entry.member(name)).collect::<Vec<_>>();
+        members.push(own);
+        members.sort_by(|a, b| a.name.cmp(&b.name));
+        members
+    }
+
+    fn replica_mut(&mut self, object: Object) -> &mut Replica {
+        match object {
+            Object::InboundCidr => &mut self.inbound,
+            Object::OutboundCidr => &mut self.outbound,
+        }
+    }
+
+    fn batching(&self, object: Object) -> Option<Batching> {
+        self.settings.replicate.get(&object).copied()
+    }
+
+    fn emit(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    /// Everything that is due by time alone, and whatever full transfers can move.
+    fn on_time(&mut self, now: Instant) {
+        if self.stopping {
+            return;
+        }
+        self.flush_due(now);
+        for name in self.peers.keys().cloned().collect::<Vec<_>>() {
+            self.tick_peer(now, &name);
+        }
+        self.drop_silent_strangers(now);
+        if now >= self.beat_at {
+            self.say_to_all(&Message::Heartbeat);
+            self.beat_at = now + self.settings.heartbeat;
+        }
+        self.advance_transfers();
+    }
+
+    fn tick_peer(&mut self, now: Instant, name: &Arc<str>) {
+        let Some(entry) = self.peers.get_mut(name) else { return };
+        if let Some(state) = entry.peer.tick(now) {
+            self.on_state(now, name, state);
+        }
+        self.dial_if_due(now, name);
+    }
+
+    /// A peer's state changed: tell it, and act on its end.
+    fn on_state(&mut self, now: Instant, name: &Arc<str>, state: State) {
+        if state == State::Gone {
+            self.forget(name);
+            self.hang_up(now, name);
+        }
+        let Some(entry) = self.peers.get(name) else { return };
+        let incarnation = entry.incarnation.unwrap_or(0);
+        self.emit(Output::Event(Event::Member { name: name.clone(), state, incarnation }));
+    }
+
+    fn forget(&mut self, name: &str) {
+        self.inbound.forget(name);
+        self.outbound.forget(name);
+    }
+
+    fn on_reload(&mut self, now: Instant, settings: Settings) {
+        let objects_before = self.settings.replicate.keys().copied().collect::<Vec<_>>();
+        let liveness = Liveness::new(settings.heartbeat);
+        if liveness != Liveness::new(self.settings.heartbeat) {
+            self.beat_at = now;
+        }
+        let incarnation = self.settings.incarnation;
+        self.settings = Settings { incarnation, ..settings };
+        self.take_peers(now);
+        if self.settings.replicate.keys().copied().ne(objects_before) {
+            for entry in self.peers.values_mut() {
+                if let Outgoing::Up { sender, .. } = &mut entry.outgoing {
+                    sender.restart(&Object::ALL);
+                }
+            }
+        }
+    }
+
+    /// Brings the table of peers in line with the settings. Peers that stay keep their state and connections.
+    fn take_peers(&mut self, now: Instant) {
+        for name in self.peers.keys().cloned().collect::<Vec<_>>() {
+            let stays =
+                self.peers.get(&name).map(|entry| entry.address) == self.settings.peers.get(&name).copied();
+            if !stays {
+                self.forget(&name);
+                self.hang_up(now, &name);
+                self.peers.remove(&name);
+            }
+        }
+        for (name, address) in &self.settings.peers {
+            self.peers.entry(name.clone()).or_insert_with(|| Entry {
+                address: *address,
+                peer: Peer::new(Liveness::new(self.settings.heartbeat), now),
+                incarnation: None,
+                outgoing: Outgoing::Idle { until: now },
+                incoming: None,
+                trouble: None,
+                lagged: 0,
+                gaps: 0,
+            });
+        }
+    }
+
+    fn on_stop(&mut self) {
+        self.say_to_all(&Message::Goodbye);
+        for link in core::mem::take(&mut self.links).into_keys() {
+            self.emit(Output::Close(link));
+        }
+        self.stopping = true;
+        self.emit(Output::Stopped);
+    }
+
+    /// Notes what stands between this node and a peer, and tells it when it is news.
+    fn trouble(&mut self, name: &Arc<str>, text: String) {
+        let Some(entry) = self.peers.get_mut(name) else { return };
+        if entry.trouble.as_ref() == Some(&text) {
+            return;
+        }
+        entry.trouble = Some(text.clone());
+        self.emit(Output::Event(Event::Trouble { with: name.clone(), text }));
+    }
+}
+
+impl Entry {
+    fn member(&self, name: &Arc<str>) -> Member {
+        Member {
+            name: name.clone(),
+            address: Some(self.address),
+            state: self.peer.state(),
+            incarnation: self.incarnation,
+            own: false,
+            since: self.peer.since(),
+            heard: self.peer.heard_at(),
+            complete: self.incoming.as_ref().is_some_and(|incoming| incoming.receiver.is_complete()),
+            lagged: self.lagged + self.outgoing.sender().map_or(0, Sender::lagged),
+            gaps: self.gaps + self.incoming.as_ref().map_or(0, |incoming| incoming.receiver.gaps()),
+            trouble: self.trouble.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! Changes that wait for company, and how they become deltas.
+use super::{Batching, Node, Output, links::Outgoing};
+use crate::{
+    bounds,
+    counters::Changes,
+    time::Instant,
+    wire::{EntryBuf, Object},
+};
+use alloc::vec::Vec;
+use convoy_common::{
+    addr::{Family, Host},
+    count::Count,
+};
+
+/// Changed hosts of one object that no peer has been told of.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    hosts: Vec<Host>,
+    since: Instant,
+}
+
+impl Batch {
+    fn add(&mut self, now: Instant, host: Host) {
+        if self.hosts.is_empty() {
+            self.since = now;
+        }
+        self.hosts.push(host);
+    }
+
+    fn is_due(&self, now: Instant, batching: Batching) -> bool {
+        self.hosts.len() >= batching.pending_max || self.deadline(batching).is_some_and(|at| at <= now)
+    }
+
+    /// Returns when the oldest change may wait no longer.
+    pub(super) fn deadline(&self, batching: Batching) -> Option<Instant> {
+        (!self.hosts.is_empty()).then(|| self.since + batching.delay_max)
+    }
+}
+
+impl Node {
+    pub(super) fn on_counts(&mut self, now: Instant, object: Object, changes: Changes<'_>) {
+        for (host, count) in changes {
+            if self.replica_mut(object).set_own(*host, *count) {
+                self.note_change(now, object, *host);
+            }
+        }
+    }
+
+    pub(super) fn on_all_counts(&mut self, now: Instant, object: Object, counts: &[(Host, Count)]) {
+        for host in self.replica_mut(object).replace_own(counts) {
+            self.note_change(now, object, host);
+        }
+    }
+
+    /// Sends the batches that are full or have waited long enough.
+    pub(super) fn flush_due(&mut self, now: Instant) {
+        for object in Object::ALL {
+            let Some(batching) = self.batching(object) else { continue };
+            if self.batches.get(&object).is_some_and(|batch| batch.is_due(now, batching)) {
+                self.flush(object);
+            }
+        }
+    }
+
+    fn note_change(&mut self, now: Instant, object: Object, host: Host) {
+        let Some(batching) = self.batching(object) else { return };
+        let Some(batch) = self.batches.get_mut(&object) else { return };
+        batch.add(now, host);
+        if batch.hosts.len() >= batching.pending_max {
+            self.flush(object);
+        }
+    }
+
+    /// Tells every connected peer what the changed hosts' counts are now. A peer that is not connected gets
+    /// them with its full transfer.
+    fn flush(&mut self, object: Object) {
+        let Some(batch) = self.batches.get_mut(&object) else { return };
+        let mut hosts = core::mem::take(&mut batch.hosts);
+        hosts.sort_unstable_by_key(|host| (host.family(), *host));
+        hosts.dedup();
+        for family in Family::ALL {
+            let of_family = hosts.partition_point(|host| host.family() <= family);
+            for chunk in hosts.drain(..of_family).as_slice().chunks(bounds::FRAME_ENTRIES_MAX) {
+                let mut entries = EntryBuf::new(family);
+                for host in chunk {
+                    entries.push(*host, self.replica(object).own().get(*host));
+                }
+                self.send_delta(object, &entries);
+            }
+        }
+        if let Some(batch) = self.batches.get_mut(&object) {
+            batch.hosts = hosts; // keeps the allocation
+        }
+    }
+
+    fn send_delta(&mut self, object: Object, entries: &EntryBuf) {
+        for entry in self.peers.values_mut() {
+            if let Outgoing::Up { link, sender } = &mut entry.outgoing {
+                if let Some(bytes) = sender.delta(&Object::ALL, object, entries) {
+                    self.outputs.push_back(Output::Send(*link, bytes));
+                }
+            }
+        }
+    }
+}

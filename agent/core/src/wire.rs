@@ -1,0 +1,9 @@
+//! What travels between nodes: frames, and the messages in them. The layouts are in docs/protocol.md.
+
+pub mod entries;
+pub mod frame;
+pub mod message;
+
+pub use entries::{Entries, EntryBuf};
+pub use frame::{Frame, FrameError};
+pub use message::{Message, MessageError, Object, Refusal};

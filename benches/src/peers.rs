@@ -1,0 +1,4 @@
+//! The programs that Convoy is measured against, started and taken down by the benchmarks.
+
+pub mod haproxy;
+pub mod node;
