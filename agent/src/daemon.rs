@@ -12,7 +12,7 @@ pub use error::Error;
 
 use crate::{
     host::{
-        cluster::{self, ClusterThread, Inbox, Kernel, Order, Plan},
+        cluster::{self, ClusterThread, Inbox, Order, Plan},
         control::{Control, Questions},
         counting,
     },
@@ -27,7 +27,6 @@ use signal_hook::{
 };
 use std::{
     net::{SocketAddr, TcpListener},
-    os::fd::AsFd,
     path::PathBuf,
     thread,
 };
@@ -116,19 +115,11 @@ impl Daemon {
         let inbox = Inbox { reports: inbox_reports, questions: inbox_questions, ends };
         // Greets the peers and learns their counts while the kernel programs are loaded; tells its own after that.
         // Should that fail, dropping it says goodbye.
-        let cluster = cluster::spawn(
-            wanted.plan.clone(),
-            Kernel::new(&wanted.counting),
-            listeners,
-            inbox,
-            wake.clone(),
-        )
-        .map_err(Error::Ring)?;
+        let cluster =
+            cluster::spawn(wanted.plan.clone(), listeners, inbox, wake.clone()).map_err(Error::Ring)?;
         let control = Control::start(&places.run_dir, questions)
             .map_err(|source| Error::Directory { path: places.run_dir.clone(), source })?;
         let counting = counting::open(&wanted.counting)?;
-        cluster.order(Order::Counting { adopted: counting.adopted() });
-        let wake = wake.as_fd().try_clone_to_owned().map_err(Error::Resources)?;
         let sampler = counting::spawn(counting, wanted.sampling, reports, wake)?;
         Ok(Self { control, cluster, sampler, ended })
     }

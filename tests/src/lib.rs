@@ -24,6 +24,7 @@ mod place;
 mod process;
 mod require;
 mod sockets;
+pub mod traffic;
 mod wait;
 
 pub use agent::{Agent, Binaries, Entry};

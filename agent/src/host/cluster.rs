@@ -7,7 +7,7 @@ mod ask;
 
 use super::{
     control::Query,
-    counting::{self, Drift, Report, Stats},
+    counting::{Report, State},
     mesh::Mesh,
 };
 use crate::sys::wake::{Sleeper, Wake};
@@ -36,46 +36,9 @@ pub struct Plan {
     pub port: u16,
 }
 
-/// What is known of the kernel's side, for those who ask.
-#[derive(Clone, Debug)]
-pub struct Kernel {
-    settings: counting::Settings,
-    /// Whether an earlier agent's tables go on; not known while the programs are being loaded.
-    adopted: Option<bool>,
-    drift: Drift,
-    stats: Stats,
-    /// The latest failure, kept until an audit went well.
-    failure: Option<(u64, String)>,
-}
-
-impl Kernel {
-    /// Returns what is known before the programs are loaded.
-    pub fn new(settings: &counting::Settings) -> Self {
-        let settings = settings.clone();
-        Self { settings, adopted: None, drift: Drift::default(), stats: Stats::default(), failure: None }
-    }
-
-    fn fail(&mut self, error: &counting::Error) {
-        let text = chain(error);
-        tracing::warn!("{text}");
-        self.failure = Some((self.drift.audits, text));
-    }
-
-    /// Returns the latest failure unless two audits went well since.
-    fn failure(&self) -> Option<&str> {
-        let (audits, text) = self.failure.as_ref()?;
-        (self.drift.audits < audits + 2).then_some(text)
-    }
-}
-
 /// From the daemon to the cluster thread.
 #[derive(Debug)]
 pub enum Order {
-    /// The kernel programs count; `adopted` when an earlier agent's tables go on.
-    Counting {
-        /// Whether they were there already.
-        adopted: bool,
-    },
     /// Take new settings; connections and counts that they do not concern stay.
     Reload(Box<Plan>),
     /// Say goodbye to the peers, then end.
@@ -134,13 +97,7 @@ impl Drop for ClusterThread {
 ///
 /// # Errors
 /// The thread, or its ring, cannot be made; the text says what the kernel answered.
-pub fn spawn(
-    plan: Plan,
-    kernel: Kernel,
-    listeners: Vec<TcpListener>,
-    inbox: Inbox,
-    wake: Wake,
-) -> io::Result<ClusterThread> {
+pub fn spawn(plan: Plan, listeners: Vec<TcpListener>, inbox: Inbox, wake: Wake) -> io::Result<ClusterThread> {
     let (orders, taken) = unbounded();
     let sleeper = wake.clone();
     // The ring is made on its thread; its refusal must reach the daemon before anything else is started.
@@ -152,7 +109,7 @@ pub fn spawn(
             Err(error) => return drop(made.send(Err(error))),
         };
         drop(made.send(Ok(())));
-        runtime.block_on(run(plan, kernel, listeners, inbox, taken, sleeper));
+        runtime.block_on(run(plan, listeners, inbox, taken, sleeper));
     })?;
     match answer.recv() {
         Ok(Ok(())) => Ok(ClusterThread { orders, wake, thread: Some(thread) }),
@@ -165,22 +122,15 @@ pub fn spawn(
 struct Cluster {
     mesh: Rc<Mesh>,
     address: RefCell<Option<IpAddr>>,
-    /// The latest word of the sampler on the kernel's side.
-    kernel: RefCell<Kernel>,
+    /// The latest word of the sampler on the kernel's side; none while the programs are being loaded.
+    kernel: RefCell<Option<State>>,
 }
 
-async fn run(
-    plan: Plan,
-    kernel: Kernel,
-    listeners: Vec<TcpListener>,
-    inbox: Inbox,
-    orders: Receiver<Order>,
-    wake: Wake,
-) {
+async fn run(plan: Plan, listeners: Vec<TcpListener>, inbox: Inbox, orders: Receiver<Order>, wake: Wake) {
     let Plan { node, address, port } = plan;
     let mesh = Mesh::new(port, address, |now| Node::new(node, now).awaiting_counts());
     let cluster =
-        Rc::new(Cluster { mesh: mesh.clone(), address: RefCell::new(address), kernel: RefCell::new(kernel) });
+        Rc::new(Cluster { mesh: mesh.clone(), address: RefCell::new(address), kernel: RefCell::default() });
     tokio::task::spawn_local(cluster.take_in(inbox, orders, wake));
     mesh.run(listeners).await;
 }
@@ -215,7 +165,6 @@ impl Cluster {
     fn obey(&self, order: Order) {
         match order {
             Order::Stop => self.mesh.feed(Input::Stop),
-            Order::Counting { adopted } => self.kernel.borrow_mut().adopted = Some(adopted),
             Order::Reload(plan) => {
                 let Plan { node, address, port } = *plan;
                 *self.address.borrow_mut() = address;
@@ -233,9 +182,7 @@ impl Cluster {
             Report::Changed { direction, entries } => {
                 self.mesh.feed(Input::Counts(Object::of(direction), &entries));
             }
-            Report::Drift(drift) => self.kernel.borrow_mut().drift = drift,
-            Report::Stats(stats) => self.kernel.borrow_mut().stats = stats,
-            Report::Failed(error) => self.kernel.borrow_mut().fail(&error),
+            Report::State(state) => *self.kernel.borrow_mut() = Some(state),
         }
     }
 }
@@ -249,12 +196,6 @@ impl Drop for Told {
             tracing::debug!("the daemon ended before the cluster thread");
         }
     }
-}
-
-/// Returns an error with its sources, as one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let sources = std::iter::successors(error.source(), |error| error.source());
-    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
 }
 
 /// Returns the table that holds the counts of `direction`.
