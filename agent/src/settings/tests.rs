@@ -436,3 +436,42 @@ fn the_examples_of_the_documentation_are_right() {
     let prefix = format!("{}/", dir.path().display());
     assert!(report.replace(&prefix, "").starts_with(shown), "{report}");
 }
+
+/// Reference section 10.4: what every installation began with.
+#[test]
+fn the_configuration_operators_began_with_loads_with_warnings_only() {
+    let dir = disk(&[
+        (
+            "ecelerity-cluster.conf",
+            r#"
+            Security { user = "ecuser"  group = "ecuser"  Capabilities = "cap_net_admin+ep cap_net_raw+ep" }
+            ec_logger "ec_logger_cluster" { mainlog = "cluster:///var/log/ecelerity/mainlog.cluster=>master" }
+            ECCluster_Listener { Listen "*:4802" {} }
+            msgc_client { server = ( "127.0.0.1:4809" ) }
+            include "msgc_server.conf"
+            cluster {
+              cluster_group = "ec_cluster"
+              control_group = "ec_console"
+              logs = [ rejectlog = "/var/log/ecelerity/rejectlog.cluster" ]
+              Replicate "inbound_cidr" {}
+              Replicate "outbound_cidr" {}
+              Replicate "outbound_domains" {}
+              Topology "10.1.1.0/24" { cidrmask = "32"  interface = "eth1" }
+            }
+            "#,
+        ),
+        (
+            "msgc_server.conf",
+            r#"
+            msgc_server { peers = [ mx1 = "192.168.0.10"  node2 = "192.168.0.11"  manager = "192.168.0.12" ] }
+            msgcserver_listener { Listen ":4809" { } }
+            "#,
+        ),
+    ]);
+    let loaded = load(&dir.path().join("ecelerity-cluster.conf"), &environment()).unwrap();
+    assert_eq!(loaded.settings.others().count(), 2);
+    assert_eq!(loaded.settings.objects.len(), 2);
+    let codes: BTreeSet<_> = loaded.warnings.diagnostics().iter().map(|warning| warning.code).collect();
+    assert_eq!(codes, BTreeSet::from(["no-effect", "not-read", "unknown-object", "unknown-scope"]));
+    println!("{}", loaded.warnings);
+}
