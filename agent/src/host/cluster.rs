@@ -16,7 +16,7 @@ use convoy_core::{
     node::{Input, Node, Settings},
     wire::Object,
 };
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::{
     cell::RefCell,
     io,
@@ -40,7 +40,8 @@ pub struct Plan {
 #[derive(Clone, Debug)]
 pub struct Kernel {
     settings: counting::Settings,
-    adopted: bool,
+    /// Whether an earlier agent's tables go on; not known while the programs are being loaded.
+    adopted: Option<bool>,
     drift: Drift,
     stats: Stats,
     /// The latest failure, kept until an audit went well.
@@ -48,10 +49,10 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Returns what is known before the first report; `adopted` when an earlier agent's tables go on.
-    pub fn new(settings: &counting::Settings, adopted: bool) -> Self {
+    /// Returns what is known before the programs are loaded.
+    pub fn new(settings: &counting::Settings) -> Self {
         let settings = settings.clone();
-        Self { settings, adopted, drift: Drift::default(), stats: Stats::default(), failure: None }
+        Self { settings, adopted: None, drift: Drift::default(), stats: Stats::default(), failure: None }
     }
 
     fn fail(&mut self, error: &counting::Error) {
@@ -70,26 +71,66 @@ impl Kernel {
 /// From the daemon to the cluster thread.
 #[derive(Debug)]
 pub enum Order {
+    /// The kernel programs count; `adopted` when an earlier agent's tables go on.
+    Counting {
+        /// Whether they were there already.
+        adopted: bool,
+    },
     /// Take new settings; connections and counts that they do not concern stay.
     Reload(Box<Plan>),
     /// Say goodbye to the peers, then end.
     Stop,
 }
 
-/// What arrives for the cluster thread. Whoever puts something in wakes `wake`.
+/// What arrives for the cluster thread, besides orders. Whoever puts something in wakes it.
 #[derive(Debug)]
 pub struct Inbox {
     /// From the sampler.
     pub reports: Receiver<Report>,
     /// From control clients.
     pub questions: Receiver<Query>,
-    /// From the daemon.
-    pub orders: Receiver<Order>,
-    /// Polled by the cluster thread.
-    pub wake: Wake,
+    /// Told when the thread ends, however it ends: without it the daemon would look alive.
+    pub ends: Sender<&'static str>,
 }
 
-/// Starts the thread. It ends after [`Order::Stop`], and tells `ends` so. A node without peers has no listener.
+/// The running thread. Dropping it stops it, with goodbyes.
+#[derive(Debug)]
+pub struct ClusterThread {
+    orders: Sender<Order>,
+    wake: Wake,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl ClusterThread {
+    /// Gives an order. A thread that has ended takes none; `Inbox::ends` was told.
+    pub fn order(&self, order: Order) {
+        match self.orders.send(order) {
+            Ok(()) => self.wake.wake(),
+            Err(_) => tracing::debug!("the cluster thread has ended already"),
+        }
+    }
+
+    /// Says goodbye to the peers and waits for the end; gives back what the thread panicked with.
+    pub fn stop(mut self) -> thread::Result<()> {
+        self.join()
+    }
+
+    fn join(&mut self) -> thread::Result<()> {
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        self.order(Order::Stop);
+        thread.join()
+    }
+}
+
+impl Drop for ClusterThread {
+    fn drop(&mut self) {
+        if self.join().is_err() {
+            tracing::error!("the cluster thread panicked; its message is above");
+        }
+    }
+}
+
+/// Starts the thread, which polls `wake`. A node without peers has no listeners.
 ///
 /// # Errors
 /// The thread, or its ring, cannot be made; the text says what the kernel answered.
@@ -98,22 +139,23 @@ pub fn spawn(
     kernel: Kernel,
     listeners: Vec<TcpListener>,
     inbox: Inbox,
-    ends: Sender<&'static str>,
-) -> io::Result<JoinHandle<()>> {
-    // The ring is made on its thread; its refusal must reach the daemon before it says it is ready.
+    wake: Wake,
+) -> io::Result<ClusterThread> {
+    let (orders, taken) = unbounded();
+    let sleeper = wake.clone();
+    // The ring is made on its thread; its refusal must reach the daemon before anything else is started.
     let (made, answer) = crossbeam_channel::bounded(1);
     let thread = thread::Builder::new().name("cluster".into()).spawn(move || {
+        let _told = Told(inbox.ends.clone());
         let runtime = match tokio_uring::Runtime::new(tokio_uring::builder().entries(RING_ENTRIES)) {
             Ok(runtime) => runtime,
             Err(error) => return drop(made.send(Err(error))),
         };
         drop(made.send(Ok(())));
-        // Told also when the thread panics: without it the daemon would look alive.
-        let _told = Told(ends);
-        runtime.block_on(run(plan, kernel, listeners, inbox));
+        runtime.block_on(run(plan, kernel, listeners, inbox, taken, sleeper));
     })?;
     match answer.recv() {
-        Ok(Ok(())) => Ok(thread),
+        Ok(Ok(())) => Ok(ClusterThread { orders, wake, thread: Some(thread) }),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(io::Error::other("the cluster thread ended while it started")),
     }
@@ -127,29 +169,41 @@ struct Cluster {
     kernel: RefCell<Kernel>,
 }
 
-async fn run(plan: Plan, kernel: Kernel, listeners: Vec<TcpListener>, inbox: Inbox) {
+async fn run(
+    plan: Plan,
+    kernel: Kernel,
+    listeners: Vec<TcpListener>,
+    inbox: Inbox,
+    orders: Receiver<Order>,
+    wake: Wake,
+) {
     let Plan { node, address, port } = plan;
-    let mesh = Mesh::new(port, address, |now| Node::new(node, now));
+    let mesh = Mesh::new(port, address, |now| Node::new(node, now).awaiting_counts());
     let cluster =
         Rc::new(Cluster { mesh: mesh.clone(), address: RefCell::new(address), kernel: RefCell::new(kernel) });
-    tokio::task::spawn_local(cluster.take_in(inbox));
+    tokio::task::spawn_local(cluster.take_in(inbox, orders, wake));
     mesh.run(listeners).await;
 }
 
 impl Cluster {
-    async fn take_in(self: Rc<Self>, inbox: Inbox) {
-        if let Err(error) = self.take_in_until_unable(inbox).await {
+    async fn take_in(self: Rc<Self>, inbox: Inbox, orders: Receiver<Order>, wake: Wake) {
+        if let Err(error) = self.take_in_until_unable(inbox, orders, wake).await {
             tracing::error!(%error, "the cluster thread cannot be woken; stopping");
             self.mesh.feed(Input::Stop);
         }
     }
 
-    async fn take_in_until_unable(&self, inbox: Inbox) -> io::Result<()> {
-        let sleeper = Sleeper::new(inbox.wake)?;
+    async fn take_in_until_unable(
+        &self,
+        inbox: Inbox,
+        orders: Receiver<Order>,
+        wake: Wake,
+    ) -> io::Result<()> {
+        let sleeper = Sleeper::new(wake)?;
         loop {
             sleeper.woken().await?;
-            inbox.orders.try_iter().for_each(|order| self.obey(order));
-            inbox.questions.try_iter().for_each(|query| self.answer(query));
+            orders.try_iter().for_each(|order| self.obey(order));
+            inbox.questions.try_iter().for_each(|query| self.answer(&query));
             for report in inbox.reports.try_iter() {
                 self.take_report(report);
                 // A report may hold thousands of hosts: sockets and timers get their turn after each.
@@ -161,6 +215,7 @@ impl Cluster {
     fn obey(&self, order: Order) {
         match order {
             Order::Stop => self.mesh.feed(Input::Stop),
+            Order::Counting { adopted } => self.kernel.borrow_mut().adopted = Some(adopted),
             Order::Reload(plan) => {
                 let Plan { node, address, port } = *plan;
                 *self.address.borrow_mut() = address;

@@ -16,7 +16,7 @@ use convoy_core::{
 };
 
 impl Cluster {
-    pub(super) fn answer(&self, query: Query) {
+    pub(super) fn answer(&self, query: &Query) {
         let answer = self.answer_to(&query.request);
         if query.reply.try_send(answer).is_err() {
             tracing::debug!("a control client left before its answer");
@@ -49,7 +49,12 @@ impl Cluster {
             cluster_group: node.settings().group.to_string(),
             incarnation: node.settings().incarnation,
             version: env!("CARGO_PKG_VERSION").into(),
-            state: if troubles.is_empty() { "ready".into() } else { "degraded".into() },
+            state: match kernel.adopted {
+                None => "starting",
+                Some(_) if troubles.is_empty() => "ready",
+                Some(_) => "degraded",
+            }
+            .into(),
             uptime_s: seconds(now.since(Instant::from_ns(0))),
             members: MemberCounts {
                 alive: count(group::State::Alive),
@@ -121,7 +126,7 @@ impl Kernel {
         KernelStatus {
             bpffs: settings.bpffs.display().to_string(),
             cgroup: settings.cgroup.display().to_string(),
-            adopted: self.adopted,
+            adopted: self.adopted == Some(true),
             tables: vec![
                 table(
                     Direction::Inbound,

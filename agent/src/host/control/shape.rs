@@ -79,7 +79,7 @@ pub struct Status {
     pub incarnation: u64,
     /// Version of the program.
     pub version: String,
-    /// `ready`, or `degraded` with reasons in `troubles`.
+    /// `starting` while the kernel programs are loaded, `ready`, or `degraded` with reasons in `troubles`.
     pub state: String,
     /// Seconds since the process started.
     pub uptime_s: f64,
