@@ -46,7 +46,8 @@ pub struct Settings {
     pub build: Arc<str>,
     /// The other nodes. Fewer than [`NODES_MAX`](crate::bounds::NODES_MAX).
     pub peers: BTreeMap<Arc<str>, IpAddr>,
-    /// Time between heartbeats, 5 ms to 1 s.
+    /// Time between heartbeats, [`HEARTBEAT_MIN`](crate::bounds::HEARTBEAT_MIN) to
+    /// [`HEARTBEAT_MAX`](crate::bounds::HEARTBEAT_MAX).
     pub heartbeat: Span,
     /// Pause before a failed connection is tried again.
     pub reconnect: Span,
@@ -186,7 +187,10 @@ struct Entry {
     incarnation: Option<u64>,
     outgoing: Outgoing,
     incoming: Option<Incoming>,
-    trouble: Option<String>,
+    /// What stands between this node's counts and it; over when it welcomes this node.
+    trouble_out: Option<String>,
+    /// What was wrong with the connection it opened; over when all its counts have come on a later one.
+    trouble_in: Option<String>,
     lagged: u64,
     gaps: u64,
 }
@@ -213,8 +217,13 @@ impl Node {
         node
     }
 
-    /// Takes one fact. Never blocks, never fails; effects wait in [`Self::poll_output`].
+    /// Takes one fact. Never blocks, never fails; effects wait in [`Self::poll_output`]. A node that was told
+    /// to stop takes none.
     pub fn handle(&mut self, now: Instant, input: Input<'_>) {
+        if self.stopping {
+            return;
+        }
+        self.excuse_own_stall(now);
         match input {
             Input::Counts(object, changes) => self.on_counts(now, object, changes),
             Input::AllCounts(object, counts) => self.on_all_counts(now, object, counts),
@@ -311,7 +320,7 @@ impl Node {
     /// Everything that is due by time alone, and whatever full transfers can move.
     fn on_time(&mut self, now: Instant) {
         if self.stopping {
-            return;
+            return; // just now
         }
         self.flush_due(now);
         for name in self.peers.keys().cloned().collect::<Vec<_>>() {
@@ -323,6 +332,20 @@ impl Node {
             self.beat_at = now + self.settings.heartbeat;
         }
         self.advance_transfers();
+    }
+
+    /// Did this node itself not run, then it could not hear anybody: what its peers said may wait in its own
+    /// queues. Nothing that waits for others is held against them for as long as this node was late.
+    fn excuse_own_stall(&mut self, now: Instant) {
+        let late = now.since(self.beat_at);
+        if late < self.settings.heartbeat {
+            return;
+        }
+        for entry in self.peers.values_mut() {
+            entry.peer.excuse(now, late);
+            entry.outgoing.excuse(late);
+        }
+        self.links.values_mut().for_each(|role| role.excuse(late));
     }
 
     fn tick_peer(&mut self, now: Instant, name: &Arc<str>) {
@@ -350,15 +373,14 @@ impl Node {
     }
 
     fn on_reload(&mut self, now: Instant, settings: Settings) {
-        let objects_before = self.settings.replicate.keys().copied().collect::<Vec<_>>();
-        let liveness = Liveness::new(settings.heartbeat);
-        if liveness != Liveness::new(self.settings.heartbeat) {
-            self.beat_at = now;
-        }
         let incarnation = self.settings.incarnation;
-        self.settings = Settings { incarnation, ..settings };
+        let before = core::mem::replace(&mut self.settings, Settings { incarnation, ..settings });
+        if self.settings.heartbeat != before.heartbeat {
+            self.beat_at = now;
+            self.repeat_hello();
+        }
         self.take_peers(now);
-        if self.settings.replicate.keys().copied().ne(objects_before) {
+        if self.settings.replicate.keys().ne(before.replicate.keys()) {
             for entry in self.peers.values_mut() {
                 if let Outgoing::Up { sender, .. } = &mut entry.outgoing {
                     sender.restart(&Object::ALL);
@@ -385,7 +407,8 @@ impl Node {
                 incarnation: None,
                 outgoing: Outgoing::Idle { until: now },
                 incoming: None,
-                trouble: None,
+                trouble_out: None,
+                trouble_in: None,
                 lagged: 0,
                 gaps: 0,
             });
@@ -402,12 +425,12 @@ impl Node {
     }
 
     /// Notes what stands between this node and a peer, and tells it when it is news.
-    fn trouble(&mut self, name: &Arc<str>, text: String) {
-        let Some(entry) = self.peers.get_mut(name) else { return };
-        if entry.trouble.as_ref() == Some(&text) {
+    fn trouble(&mut self, name: &Arc<str>, way: fn(&mut Entry) -> &mut Option<String>, text: String) {
+        let Some(noted) = self.peers.get_mut(name).map(way) else { return };
+        if noted.as_ref() == Some(&text) {
             return;
         }
-        entry.trouble = Some(text.clone());
+        *noted = Some(text.clone());
         self.emit(Output::Event(Event::Trouble { with: name.clone(), text }));
     }
 }
@@ -425,7 +448,7 @@ impl Entry {
             complete: self.incoming.as_ref().is_some_and(|incoming| incoming.receiver.is_complete()),
             lagged: self.lagged + self.outgoing.sender().map_or(0, Sender::lagged),
             gaps: self.gaps + self.incoming.as_ref().map_or(0, |incoming| incoming.receiver.gaps()),
-            trouble: self.trouble.clone(),
+            trouble: self.trouble_out.as_ref().or(self.trouble_in.as_ref()).cloned(),
         }
     }
 }

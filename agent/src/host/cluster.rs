@@ -7,7 +7,7 @@ mod ask;
 
 use super::{
     control::Query,
-    counting::{Report, State},
+    counting::{self, Drift, Report, Stats},
     mesh::Mesh,
 };
 use crate::sys::wake::{Sleeper, Wake};
@@ -16,7 +16,7 @@ use convoy_core::{
     node::{Input, Node, Settings},
     wire::Object,
 };
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 use std::{
     cell::RefCell,
     io,
@@ -34,6 +34,37 @@ pub struct Plan {
     pub address: Option<IpAddr>,
     /// Port of every node's mesh listener.
     pub port: u16,
+}
+
+/// What is known of the kernel's side, for those who ask.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    settings: counting::Settings,
+    adopted: bool,
+    drift: Drift,
+    stats: Stats,
+    /// The latest failure, kept until an audit went well.
+    failure: Option<(u64, String)>,
+}
+
+impl Kernel {
+    /// Returns what is known before the first report; `adopted` when an earlier agent's tables go on.
+    pub fn new(settings: &counting::Settings, adopted: bool) -> Self {
+        let settings = settings.clone();
+        Self { settings, adopted, drift: Drift::default(), stats: Stats::default(), failure: None }
+    }
+
+    fn fail(&mut self, error: &counting::Error) {
+        let text = chain(error);
+        tracing::warn!("{text}");
+        self.failure = Some((self.drift.audits, text));
+    }
+
+    /// Returns the latest failure unless two audits went well since.
+    fn failure(&self) -> Option<&str> {
+        let (audits, text) = self.failure.as_ref()?;
+        (self.drift.audits < audits + 2).then_some(text)
+    }
 }
 
 /// From the daemon to the cluster thread.
@@ -58,11 +89,17 @@ pub struct Inbox {
     pub wake: Wake,
 }
 
-/// Starts the thread. It ends after [`Order::Stop`]. A node without peers has no listener.
+/// Starts the thread. It ends after [`Order::Stop`], and tells `ends` so. A node without peers has no listener.
 ///
 /// # Errors
 /// The thread, or its ring, cannot be made; the text says what the kernel answered.
-pub fn spawn(plan: Plan, listener: Option<TcpListener>, inbox: Inbox) -> io::Result<JoinHandle<()>> {
+pub fn spawn(
+    plan: Plan,
+    kernel: Kernel,
+    listeners: Vec<TcpListener>,
+    inbox: Inbox,
+    ends: Sender<&'static str>,
+) -> io::Result<JoinHandle<()>> {
     // The ring is made on its thread; its refusal must reach the daemon before it says it is ready.
     let (made, answer) = crossbeam_channel::bounded(1);
     let thread = thread::Builder::new().name("cluster".into()).spawn(move || {
@@ -71,7 +108,9 @@ pub fn spawn(plan: Plan, listener: Option<TcpListener>, inbox: Inbox) -> io::Res
             Err(error) => return drop(made.send(Err(error))),
         };
         drop(made.send(Ok(())));
-        runtime.block_on(run(plan, listener, inbox));
+        // Told also when the thread panics: without it the daemon would look alive.
+        let _told = Told(ends);
+        runtime.block_on(run(plan, kernel, listeners, inbox));
     })?;
     match answer.recv() {
         Ok(Ok(())) => Ok(thread),
@@ -85,16 +124,16 @@ struct Cluster {
     mesh: Rc<Mesh>,
     address: RefCell<Option<IpAddr>>,
     /// The latest word of the sampler on the kernel's side.
-    kernel: RefCell<State>,
+    kernel: RefCell<Kernel>,
 }
 
-async fn run(plan: Plan, listener: Option<TcpListener>, inbox: Inbox) {
+async fn run(plan: Plan, kernel: Kernel, listeners: Vec<TcpListener>, inbox: Inbox) {
     let Plan { node, address, port } = plan;
     let mesh = Mesh::new(port, address, |now| Node::new(node, now));
     let cluster =
-        Rc::new(Cluster { mesh: mesh.clone(), address: RefCell::new(address), kernel: RefCell::default() });
+        Rc::new(Cluster { mesh: mesh.clone(), address: RefCell::new(address), kernel: RefCell::new(kernel) });
     tokio::task::spawn_local(cluster.take_in(inbox));
-    mesh.run(listener).await;
+    mesh.run(listeners).await;
 }
 
 impl Cluster {
@@ -139,9 +178,28 @@ impl Cluster {
             Report::Changed { direction, entries } => {
                 self.mesh.feed(Input::Counts(Object::of(direction), &entries));
             }
-            Report::State(state) => *self.kernel.borrow_mut() = state,
+            Report::Drift(drift) => self.kernel.borrow_mut().drift = drift,
+            Report::Stats(stats) => self.kernel.borrow_mut().stats = stats,
+            Report::Failed(error) => self.kernel.borrow_mut().fail(&error),
         }
     }
+}
+
+/// Tells the daemon that the thread has ended, however it ended.
+struct Told(Sender<&'static str>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if self.0.send("cluster").is_err() {
+            tracing::debug!("the daemon ended before the cluster thread");
+        }
+    }
+}
+
+/// Returns an error with its sources, as one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let sources = std::iter::successors(error.source(), |error| error.source());
+    sources.fold(error.to_string(), |text, source| format!("{text}: {source}"))
 }
 
 /// Returns the table that holds the counts of `direction`.

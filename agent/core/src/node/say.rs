@@ -70,17 +70,18 @@ impl Node {
                     self.on_complete(name);
                 }
             }
-            Message::Hello(_) | Message::Welcome { .. } | Message::Refused { .. } | Message::Resync => {
+            Message::Hello(hello) => self.on_repeated_hello(now, link, name, &hello),
+            Message::Welcome { .. } | Message::Refused { .. } | Message::Resync => {
                 self.refuse(now, link, Refusal::Protocol, "it sent an answer where only counts belong");
             }
         }
     }
 
     fn on_complete(&mut self, name: &Arc<str>) {
-        let Some(incoming) = self.peers.get_mut(name).and_then(|entry| entry.incoming.as_mut()) else {
-            return;
-        };
+        let Some(entry) = self.peers.get_mut(name) else { return };
+        let Some(incoming) = &mut entry.incoming else { return };
         incoming.receiver.completed();
+        entry.trouble_in = None;
         let view = |object| self.replica(object).view(name).map_or(0, crate::counters::CidrTree::len);
         let hosts = Object::ALL.into_iter().map(view).sum();
         self.emit(Output::Event(Event::Complete { name: name.clone(), hosts }));

@@ -341,6 +341,69 @@ fn troubles_are_told_once_until_they_change() {
 }
 
 #[test]
+fn a_trouble_that_is_over_is_told_no_more() {
+    let mut net = Net::pair();
+    let ends = net.pipes.keys().copied().collect::<Vec<_>>();
+    let is_accepted =
+        |(at, link): &(IpAddr, LinkId)| *at == address(1) && matches!(link, LinkId::Accepted(_));
+    let (_, link) = ends.into_iter().find(is_accepted).unwrap();
+    net.give(1, Input::Garbage(link, FrameError::Magic { found: *b"GET " }));
+    assert!(net.trouble(1, "b").contains("CVOY"));
+    net.run(Span::from_secs(2));
+    assert_eq!((net.trouble(1, "b"), net.trouble(2, "a")), (String::new(), String::new()));
+}
+
+/// Node 1 beats every 100 ms, node 2 as given; returns how often either changed its mind within ten seconds.
+fn changes_of_mind(net: &mut Net) -> usize {
+    net.run(Span::from_secs(1));
+    net.events.clear();
+    net.run(Span::from_secs(10));
+    net.events.iter().filter(|(_, event)| matches!(event, Event::Member { .. })).count()
+}
+
+#[test]
+fn each_peer_is_judged_by_its_own_heartbeat() {
+    let slow = Settings { heartbeat: Span::from_ms(900), ..settings("b", &[("a", 1)]) };
+    let mut net = Net::new(vec![(1, settings("a", &[("b", 2)])), (2, slow)]);
+    assert_eq!(changes_of_mind(&mut net), 0);
+}
+
+#[test]
+fn a_heartbeat_that_is_slower_after_a_reload_alarms_nobody() {
+    let mut net = Net::pair();
+    let slow = Settings { heartbeat: Span::from_ms(900), ..settings("b", &[("a", 1)]) };
+    net.give(2, Input::Reload(slow));
+    assert_eq!(changes_of_mind(&mut net), 0);
+    assert_eq!(net.state(1, "b"), State::Alive);
+}
+
+#[test]
+fn a_node_that_stalled_does_not_blame_its_peers() {
+    let mut net = Net::pair();
+    net.count(2, "192.0.2.1", 2);
+    net.run(Span::from_secs(1));
+    net.now = net.now + Span::from_secs(60);
+    net.give(1, Input::Timeout);
+    assert_eq!((net.global(1), net.state(1, "b")), (2, State::Alive), "it could not have heard them");
+    net.nodes.remove(&address(2));
+    net.run(Span::from_secs(2));
+    assert_eq!((net.global(1), net.state(1, "b")), (0, State::Gone), "now it could");
+}
+
+#[test]
+fn a_node_that_has_stopped_says_nothing_more() {
+    let mut net = Net::pair();
+    net.give(1, Input::Stop);
+    let node = net.nodes.get_mut(&address(1)).unwrap();
+    let change = (Host::new(address(9)), Some(Count { current: 1, total: 1 }));
+    let changes = [change; 200];
+    node.handle(net.now, Input::Counts(Object::InboundCidr, &changes));
+    node.handle(net.now, Input::Stop);
+    node.handle(net.now, Input::Timeout);
+    assert_eq!(node.poll_output(), None);
+}
+
+#[test]
 fn a_refusal_is_a_message_with_its_code() {
     let bytes = message::emit(1, &Message::Refused { code: Refusal::Stale, reason: "later" });
     let (frame, _) = frame::split(&bytes).unwrap().unwrap();

@@ -1,5 +1,5 @@
 //! What a control client is told, read off the node.
-use super::{Cluster, table_name};
+use super::{Cluster, Kernel, table_name};
 use crate::host::control::{
     Answer, Query,
     shape::{
@@ -42,7 +42,7 @@ impl Cluster {
         let count = |state| members.iter().filter(|member| member.state == state).count();
         let kernel = self.kernel.borrow();
         let mut troubles = members.iter().filter_map(trouble).collect::<Vec<_>>();
-        troubles.extend(kernel.troubles.iter().cloned());
+        troubles.extend(kernel.troubles());
         Status {
             node: node.settings().name.to_string(),
             address: self.address.borrow().map(|address| address.to_string()),
@@ -57,25 +57,7 @@ impl Cluster {
                 gone: count(group::State::Gone),
             },
             objects: objects(node),
-            kernel: KernelStatus {
-                bpffs: kernel.bpffs.display().to_string(),
-                cgroup: kernel.cgroup.display().to_string(),
-                adopted: kernel.adopted,
-                tables: Direction::ALL
-                    .map(|direction| {
-                        let table = &kernel.tables[direction as usize];
-                        KernelTable {
-                            table: table_name(direction).into(),
-                            used: table.used,
-                            max: table.max,
-                            refused: table.refused,
-                            reclaimed: table.reclaimed,
-                        }
-                    })
-                    .into(),
-                seeded: kernel.seeded,
-                notices_lost: kernel.notices_lost,
-            },
+            kernel: kernel.status(),
             drift: self.drift(),
             mesh: self.mesh_status(node),
             troubles,
@@ -124,6 +106,55 @@ impl Cluster {
             trouble: member.trouble,
         };
         self.members(node).into_iter().map(row).collect()
+    }
+}
+
+impl Kernel {
+    fn status(&self) -> KernelStatus {
+        let (settings, stats) = (&self.settings, &self.stats);
+        let table = |direction, used, max: u32, refused| KernelTable {
+            table: table_name(direction).into(),
+            used,
+            max: u64::from(max),
+            refused,
+        };
+        KernelStatus {
+            bpffs: settings.bpffs.display().to_string(),
+            cgroup: settings.cgroup.display().to_string(),
+            adopted: self.adopted,
+            tables: vec![
+                table(
+                    Direction::Inbound,
+                    stats.hosts_inbound,
+                    settings.hosts_max_inbound,
+                    stats.refused_inbound,
+                ),
+                table(
+                    Direction::Outbound,
+                    stats.hosts_outbound,
+                    settings.hosts_max_outbound,
+                    stats.refused_outbound,
+                ),
+            ],
+            seeded: stats.seeded,
+            reclaimed: stats.reclaimed,
+            notices_lost: stats.ring_dropped,
+            deferred: stats.deferred + stats.storage_failed,
+        }
+    }
+
+    /// Returns what an operator should look at.
+    fn troubles(&self) -> Vec<String> {
+        let mut troubles = self.failure().map(str::to_owned).into_iter().collect::<Vec<_>>();
+        for table in self.status().tables {
+            if table.used >= table.max {
+                troubles.push(format!(
+                    "{} is full with {} hosts and has refused {} connections; raise max_size of its Replicate",
+                    table.table, table.used, table.refused
+                ));
+            }
+        }
+        troubles
     }
 }
 

@@ -144,8 +144,12 @@ pub struct KernelStatus {
     pub tables: Vec<KernelTable>,
     /// Connections older than the attach that are counted from the socket table.
     pub seeded: u64,
+    /// Idle hosts taken out of the tables to make room.
+    pub reclaimed: u64,
     /// Change notices that found no room; each is followed by a full read.
     pub notices_lost: u64,
+    /// Connections that were counted late, by the next sweep of the socket table.
+    pub deferred: u64,
 }
 
 /// A host table of the kernel.
@@ -159,8 +163,6 @@ pub struct KernelTable {
     pub max: u64,
     /// Connections that were not counted because it was full.
     pub refused: u64,
-    /// Idle hosts taken out to make room.
-    pub reclaimed: u64,
 }
 
 /// The mesh in `status`.
