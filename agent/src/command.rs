@@ -16,7 +16,7 @@ mod top;
 mod tree;
 mod words;
 
-pub use args::Args;
+pub use args::{Args, Question, Shared, View};
 pub use failed::{Exit, Failed};
 pub use style::Style;
 

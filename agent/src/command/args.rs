@@ -74,8 +74,8 @@ pub enum Shared {
         /// What is asked about.
         #[command(flatten)]
         view: View,
-        /// Address or prefix: 192.0.2.7, 192.0.2.0/24, 2001:db8::/32
-        #[arg(value_parser = known_prefix)]
+        /// Address or prefix.
+        #[arg(value_parser = known_prefix, help = "Address or prefix: 192.0.2.7, 192.0.2.0/24, 2001:db8::/32")]
         prefix: String,
     },
     /// The busiest prefixes of one length
@@ -101,7 +101,8 @@ pub enum Shared {
 /// An object, and whose counts of it.
 #[derive(Debug, ClapArgs)]
 pub struct View {
-    /// inbound_cidr (who connects to us) or outbound_cidr (whom we connect to)
+    /// Which object.
+    #[arg(help = "inbound_cidr (who connects to us) or outbound_cidr (whom we connect to)")]
     pub object: String,
     /// Only what this node counts, instead of the sum over all nodes
     #[arg(long, value_name = "NODE")]

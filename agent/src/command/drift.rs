@@ -16,14 +16,14 @@ pub(super) fn write(drift: &Drift, style: Style, to: &mut impl Write) -> io::Res
     let (inbound_off, outbound_off) = (off(inbound), off(outbound));
     writeln!(
         to,
-        "{inbound_off} inbound, {outbound_off} outbound off at the latest of {audits}; {put_right} put right so far"
+        "off by {inbound_off} inbound, {outbound_off} outbound at the latest of {audits}; {put_right} put right since the start"
     )?;
     if inbound + outbound == 0 {
         return Ok(());
     }
     writeln!(
         to,
-        "The latest audit found connections counted wrongly and put them right; if the next one finds more, kernel \
-         events are being missed: see the log and \"convoy status\"."
+        "The latest audit found connections counted wrongly and put them right. If audits keep finding some, \
+         kernel events are being missed: see the log and \"convoy status\"."
     )
 }
