@@ -12,7 +12,7 @@ use rustix::{
 };
 use std::{
     collections::BTreeMap,
-    env, fs,
+    fs,
     io::{BufRead, BufReader, ErrorKind, Read, Write},
     net::{IpAddr, SocketAddr, TcpListener, TcpStream},
     os::fd::{AsFd, AsRawFd, OwnedFd, RawFd},
@@ -189,7 +189,8 @@ fn obey(line: &str, held: &mut Vec<TcpStream>) -> Result<()> {
             Ok(())
         }
         ["open", n, from, spread, to] => {
-            let (n, from, spread, to) = (n.parse()?, from.parse()?, spread.parse()?, to.parse()?);
+            let (n, from, to) = (n.parse::<usize>()?, from.parse()?, to.parse()?);
+            let spread = spread.parse::<usize>()?;
             for i in 0..n {
                 held.push(connect(nth(from, i % spread)?, to)?);
             }
@@ -203,9 +204,10 @@ fn obey(line: &str, held: &mut Vec<TcpStream>) -> Result<()> {
             ended.into_iter().try_for_each(|stream| finish(stream, end))
         }
         ["churn", n, from, spread, to, how] => {
-            let (n, from, spread, to) = (n.parse()?, from.parse()?, spread.parse()?, to.parse()?);
+            let (n, from, to) = (n.parse::<usize>()?, from.parse()?, to.parse()?);
+            let spread = spread.parse::<usize>()?;
             let end = parse_end(how)?;
-            (0..n).try_for_each(|i: usize| finish(connect(nth(from, i % spread)?, to)?, end))
+            (0..n).try_for_each(|i| finish(connect(nth(from, i % spread)?, to)?, end))
         }
         _ => bail!("not an order: {line:?}"),
     }
@@ -234,8 +236,6 @@ fn nth(from: IpAddr, i: usize) -> Result<IpAddr> {
 fn connect(from: IpAddr, to: SocketAddr) -> Result<TcpStream> {
     let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    // The port is chosen when connecting: one source address is good for 28 000 connections to each destination.
-    sockopt::set_ip_bind_address_no_port(&socket, true)?;
     net::bind(&socket, &SocketAddr::new(from, 0)).with_context(|| format!("bind {from}"))?;
     net::connect(&socket, &to).with_context(|| format!("connect {from} to {to}"))?;
     Ok(TcpStream::from(socket))
@@ -260,7 +260,7 @@ fn finish(mut stream: TcpStream, end: End) -> Result<()> {
         }
     }
     if end == End::ServerTimeout {
-        std::mem::drop(thread::spawn(move || park(stream))); // stays open: the server shall give up
+        drop(thread::spawn(move || park(stream))); // stays open: the server shall give up
     }
     Ok(())
 }
