@@ -12,13 +12,13 @@ pub use error::Error;
 
 use crate::{
     host::{
-        cluster::{self, Inbox, Kernel, Order, Plan},
+        cluster::{self, ClusterThread, Inbox, Order, Plan},
         control::{Control, Questions},
         counting,
     },
     sys::{net, wake::Wake},
 };
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, bounded, unbounded};
 use directories::Directories;
 use sd_notify::NotifyState;
 use signal_hook::{
@@ -27,9 +27,8 @@ use signal_hook::{
 };
 use std::{
     net::{SocketAddr, TcpListener},
-    os::fd::AsFd,
     path::PathBuf,
-    thread::{self, JoinHandle},
+    thread,
 };
 
 /// The daemon's own directories on this host.
@@ -99,38 +98,30 @@ enum Happening {
     Ended(&'static str),
 }
 
-/// Everything that runs.
+/// Everything that runs, in the order in which it is stopped.
 struct Daemon {
     control: Control,
-    orders: Sender<Order>,
-    wake: Wake,
-    cluster: JoinHandle<()>,
+    cluster: ClusterThread,
     sampler: counting::Handle,
     ended: Receiver<&'static str>,
 }
 
 impl Daemon {
     fn start(places: &Places, wanted: &Wanted, listeners: Vec<TcpListener>) -> Result<Self, Error> {
-        let counting = counting::open(&wanted.counting)?;
-        let kernel = Kernel::new(&wanted.counting, counting.adopted());
         let wake = Wake::new().map_err(Error::Resources)?;
-        let (orders, inbox_orders) = unbounded();
         let (reports, inbox_reports) = bounded(REPORTS_MAX);
         let (questions, inbox_questions) = Questions::new(wake.clone());
         let (ends, ended) = unbounded();
-        let inbox = Inbox {
-            reports: inbox_reports,
-            questions: inbox_questions,
-            orders: inbox_orders,
-            wake: wake.clone(),
-        };
+        let inbox = Inbox { reports: inbox_reports, questions: inbox_questions, ends };
+        // Greets the peers and learns their counts while the kernel programs are loaded; tells its own after that.
+        // Should that fail, dropping it says goodbye.
         let cluster =
-            cluster::spawn(wanted.plan.clone(), kernel, listeners, inbox, ends).map_err(Error::Ring)?;
-        let wake_by_sampler = wake.as_fd().try_clone_to_owned().map_err(Error::Resources)?;
-        let sampler = counting::spawn(counting, wanted.sampling, reports, wake_by_sampler)?;
+            cluster::spawn(wanted.plan.clone(), listeners, inbox, wake.clone()).map_err(Error::Ring)?;
         let control = Control::start(&places.run_dir, questions)
             .map_err(|source| Error::Directory { path: places.run_dir.clone(), source })?;
-        Ok(Self { control, orders, wake, cluster, sampler, ended })
+        let counting = counting::open(&wanted.counting)?;
+        let sampler = counting::spawn(counting, wanted.sampling, reports, wake)?;
+        Ok(Self { control, cluster, sampler, ended })
     }
 
     fn wait(&self, happenings: &Receiver<i32>) -> Happening {
@@ -158,25 +149,17 @@ impl Daemon {
         new.counting.clone_from(&old.counting);
         new.sampling.audit_period = old.sampling.audit_period;
         self.sampler.set_delay(new.sampling.delay);
-        self.order(Order::Reload(Box::new(new.plan.clone())));
+        self.cluster.order(Order::Reload(Box::new(new.plan.clone())));
         tracing::info!("configuration reloaded");
         new
     }
 
     fn stop(self) -> Result<(), Error> {
-        self.order(Order::Stop);
         let Self { control, cluster, sampler, .. } = self;
         drop(control);
-        let cluster = cluster.join();
+        let cluster = cluster.stop();
         sampler.stop();
         cluster.map_err(|_panic| Error::Ended { thread: "cluster" })
-    }
-
-    fn order(&self, order: Order) {
-        match self.orders.send(order) {
-            Ok(()) => self.wake.wake(),
-            Err(_) => tracing::debug!("the cluster thread has ended already"),
-        }
     }
 }
 

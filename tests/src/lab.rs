@@ -44,6 +44,7 @@ pub struct Lab {
     hosts: Vec<Host>,
     client: Place,
     sink: Place,
+    ipv6: bool,
     next_sender: AtomicU32,
     guard: Arc<Guard>,
 }
@@ -91,7 +92,18 @@ impl Lab {
         let client = place(&plan.client().name, &plan.client().netns)?;
         let sink = place(&plan.sink().name, &plan.sink().netns)?;
         let next_sender = AtomicU32::new(SENDER_UID_FIRST);
-        Ok(Self { prefix, dir, cgroup, bridge, hosts, client, sink, next_sender, guard })
+        Ok(Self {
+            prefix,
+            dir,
+            cgroup,
+            bridge,
+            hosts,
+            client,
+            sink,
+            ipv6: plan.has_ipv6(),
+            next_sender,
+            guard,
+        })
     }
 
     /// Returns the prefix of the lab's namespaces.
@@ -130,6 +142,11 @@ impl Lab {
     /// Returns the place to which the hosts deliver.
     pub fn sink(&self) -> &Place {
         &self.sink
+    }
+
+    /// Returns whether the lab has IPv6.
+    pub fn has_ipv6(&self) -> bool {
+        self.ipv6
     }
 
     /// Runs `work` on a thread in the client's namespace, see [`Place::inside`].

@@ -106,6 +106,10 @@ impl Plan {
         &self.seats[..self.seats.len() - 2]
     }
 
+    pub(crate) fn has_ipv6(&self) -> bool {
+        self.ipv6
+    }
+
     pub(crate) fn client(&self) -> &Seat {
         &self.seats[self.seats.len() - 2]
     }

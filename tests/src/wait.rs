@@ -19,6 +19,7 @@ pub fn until<T>(what: &str, bound: Duration, mut probe: impl FnMut() -> Result<O
         if start.elapsed() >= bound {
             bail!("{what}: not within {} ms", bound.as_millis());
         }
+        // waits: between two looks at the condition, which nothing can announce.
         thread::sleep(pause);
         pause = (pause * 2).min(PAUSE_MAX);
     }

@@ -47,6 +47,9 @@ fn write_kernel(kernel: &KernelStatus, style: Style, to: &mut impl Write) -> io:
     for table in &kernel.tables {
         let (name, used, max) = (&table.table, counted(table.used, "host"), number(table.max));
         write!(to, "{}{name}: {used} of at most {max}", label("", style))?;
+        if table.reclaimed > 0 {
+            write!(to, "; {} taken out to make room", counted(table.reclaimed, "idle host"))?;
+        }
         if table.refused > 0 {
             let refused = counted(table.refused, "connection");
             write!(to, "; {}", style.paint(Ink::Bad, &format!("full: {refused} not counted")))?;
@@ -56,7 +59,6 @@ fn write_kernel(kernel: &KernelStatus, style: Style, to: &mut impl Write) -> io:
     let seeded = counted(kernel.seeded, "connection");
     writeln!(to, "{}{seeded} older than the counting, taken from the socket table", label("", style))?;
     for (count, what, text) in [
-        (kernel.reclaimed, "idle host", "taken out of the tables to make room"),
         (kernel.deferred, "connection", "counted late, by a sweep of the socket table"),
         (kernel.notices_lost, "notice", "lost, each made up by a full read"),
     ] {

@@ -24,7 +24,7 @@ mod threads;
 pub use error::Error;
 pub use load::{Counting, open, remove};
 pub use place::{default_bpffs, default_cgroup};
-pub use report::{Drift, Report, Stats};
+pub use report::{Drift, Report, State, Table};
 pub use threads::{Handle, Options, spawn};
 
 use convoy_common::kernel::HOSTS_DEFAULT;

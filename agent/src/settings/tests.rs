@@ -187,7 +187,8 @@ fn peers_are_judged_one_by_one_and_together() {
         "loopback-peer",
         "peer `mx2` has a loopback address: no other host can reach it",
     );
-    let many: String = (1..=bounds::NODES_MAX).map(|n| format!("n{n} = 10.0.1.{n} ")).collect();
+    let many: String =
+        (1..=bounds::NODES_MAX).fold(String::new(), |text, n| text + &format!("n{n} = 10.0.1.{n} "));
     check_told(&peers(&many), "too-many-peers", "65 peers: a cluster has at most 64");
     let long = "x".repeat(bounds::NAME_BYTES_MAX + 1);
     assert_eq!(told(&peers(&format!("{long} = 10.0.0.2")))[0].0, "bad-node-name");
@@ -253,7 +254,8 @@ fn objects_are_known_by_their_names() {
 
 #[test]
 fn ports_are_bounded() {
-    let many: String = (1..=bounds::PORTS_MAX + 1).map(|port| format!("{port} ")).collect();
+    let many: String =
+        (1..=bounds::PORTS_MAX + 1).fold(String::new(), |text, port| text + &format!("{port} "));
     check_told(
         &format!("cluster {{ inbound_ports = ( {many} ) }}"),
         "too-many-ports",
@@ -415,4 +417,61 @@ fn the_sample_of_three_hosts_loads_on_each_of_them() {
     }
     let stranger = Environment { host_name: "mx9".into(), ..Environment::default() };
     assert!(load(&sample("ecelerity-cluster.conf"), &stranger).is_err());
+}
+
+#[test]
+fn the_examples_of_the_documentation_are_right() {
+    let page =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration/README.md"))
+            .unwrap();
+    let example = page.split("```\n").nth(1).unwrap();
+    assert_eq!(good(example).others().count(), 2);
+    let files = [
+        ("ecelerity.conf", "\ninclude conf/cluster.conf\n"),
+        ("conf/cluster.conf", "cluster {\n  cluster_group =\n  x = y\n}\n"),
+    ];
+    let dir = disk(&files);
+    let report = load(&dir.path().join("ecelerity.conf"), &environment()).unwrap_err().to_string();
+    let shown = page.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    let prefix = format!("{}/", dir.path().display());
+    assert!(report.replace(&prefix, "").starts_with(shown), "{report}");
+}
+
+/// Reference section 10.4: what every installation began with.
+#[test]
+fn the_configuration_operators_began_with_loads_with_warnings_only() {
+    let dir = disk(&[
+        (
+            "ecelerity-cluster.conf",
+            r#"
+            Security { user = "ecuser"  group = "ecuser"  Capabilities = "cap_net_admin+ep cap_net_raw+ep" }
+            ec_logger "ec_logger_cluster" { mainlog = "cluster:///var/log/ecelerity/mainlog.cluster=>master" }
+            ECCluster_Listener { Listen "*:4802" {} }
+            msgc_client { server = ( "127.0.0.1:4809" ) }
+            include "msgc_server.conf"
+            cluster {
+              cluster_group = "ec_cluster"
+              control_group = "ec_console"
+              logs = [ rejectlog = "/var/log/ecelerity/rejectlog.cluster" ]
+              Replicate "inbound_cidr" {}
+              Replicate "outbound_cidr" {}
+              Replicate "outbound_domains" {}
+              Topology "10.1.1.0/24" { cidrmask = "32"  interface = "eth1" }
+            }
+            "#,
+        ),
+        (
+            "msgc_server.conf",
+            r#"
+            msgc_server { peers = [ mx1 = "192.168.0.10"  node2 = "192.168.0.11"  manager = "192.168.0.12" ] }
+            msgcserver_listener { Listen ":4809" { } }
+            "#,
+        ),
+    ]);
+    let loaded = load(&dir.path().join("ecelerity-cluster.conf"), &environment()).unwrap();
+    assert_eq!(loaded.settings.others().count(), 2);
+    assert_eq!(loaded.settings.objects.len(), 2);
+    let codes: BTreeSet<_> = loaded.warnings.diagnostics().iter().map(|warning| warning.code).collect();
+    assert_eq!(codes, BTreeSet::from(["no-effect", "not-read", "unknown-object", "unknown-scope"]));
+    println!("{}", loaded.warnings);
 }

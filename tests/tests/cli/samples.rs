@@ -38,6 +38,7 @@ pub(crate) fn status() -> Status {
             ],
             seeded: 12,
             notices_lost: 3,
+            deferred: 0,
         },
         drift: Drift { inbound: 1, outbound: 0, audits: 25, repaired: 4 },
         mesh: MeshStatus {
@@ -67,6 +68,7 @@ pub(crate) fn status_alone() -> Status {
             adopted: false,
             seeded: 1,
             notices_lost: 0,
+            deferred: 0,
             tables: Vec::new(),
             ..status().kernel
         },

@@ -50,6 +50,7 @@ impl Node {
         for host in self.replica_mut(object).replace_own(counts) {
             self.note_change(now, object, host);
         }
+        self.awaited.remove(&object);
     }
 
     /// Sends the batches that are full or have waited long enough.
@@ -94,6 +95,9 @@ impl Node {
     }
 
     fn send_delta(&mut self, object: Object, entries: &EntryBuf) {
+        if !self.awaited.is_empty() {
+            return; // the full transfer, which has not begun, will have it
+        }
         for entry in self.peers.values_mut() {
             if let Outgoing::Up { link, sender } = &mut entry.outgoing {
                 if let Some(bytes) = sender.delta(&Object::ALL, object, entries) {

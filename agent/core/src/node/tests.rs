@@ -225,6 +225,22 @@ fn a_restarted_peer_is_another_life_and_its_old_counts_go() {
 }
 
 #[test]
+fn no_sum_dips_while_a_daemon_restarts() {
+    let mut net = Net::pair();
+    net.count(2, "192.0.2.1", 2);
+    net.kill(2);
+    let again = Settings { incarnation: 2, ..settings("b", &[("a", 1)]) };
+    net.nodes.insert(address(2), Node::new(again, net.now).awaiting_counts());
+    net.run(Span::from_secs(5));
+    assert_eq!((net.state(1, "b"), net.global(1)), (State::Alive, 2), "its kernel counts on");
+    net.give(2, Input::AllCounts(Object::OutboundCidr, &[]));
+    assert_eq!(net.global(1), 2);
+    let counts = [(Host::new("192.0.2.7".parse().unwrap()), Count { current: 3, total: 9 })];
+    net.give(2, Input::AllCounts(Object::InboundCidr, &counts));
+    assert_eq!(net.global(1), 3, "and the new daemon's counts replace the old one's");
+}
+
+#[test]
 fn a_node_with_a_taken_name_is_refused_and_both_are_told() {
     let peers = [("a", 1), ("b", 2)];
     let mut net = Net::new(vec![

@@ -4,12 +4,14 @@
 //! repaired only when two audits in a row found the same difference for a host that did not move; 3. a failure is
 //! reported and tried again, it never stops counting.
 use super::{
-    Drift, Error, Report, Settings, Stats, plan,
+    Error, Report, Settings, State,
+    load::Loaded,
+    plan,
     plan::{Census, Connection, Ports, Seeds},
     reclaim::Reclaim,
     seeds::Watch,
     tables::{Entries, Tables},
-    threads::{Shared, clear},
+    threads::Shared,
 };
 use crate::sys::{
     cgroup,
@@ -44,25 +46,31 @@ pub(super) struct Auditor {
     /// Differences the last audit found, by direction.
     last: [BTreeMap<Host, i64>; 2],
     reclaim: [Reclaim; 2],
-    drift: Drift,
-    stats: Stats,
-    reported: Option<Stats>,
-    drift_due: bool,
+    state: State,
+    /// What the cluster thread knows.
+    sent: Option<State>,
     failure: Option<Error>,
 }
 
 impl Auditor {
     pub(super) fn new(
-        tables: Arc<Tables>,
-        watch: Watch,
-        ports: Ports,
-        settings: Settings,
+        loaded: Loaded,
         shared: Arc<Shared>,
         out: Sender<Report>,
         period: Span,
     ) -> Result<Self, Error> {
+        let Loaded { tables, watch, ports, settings, adopted } = loaded;
         let sockets = SockDiag::open().map_err(|source| Error::SockDiag { source })?;
         let epoch = tables.epoch();
+        let mut state = State {
+            bpffs: settings.bpffs.clone(),
+            cgroup: settings.cgroup.clone(),
+            adopted,
+            ..State::default()
+        };
+        for (direction, table) in Direction::ALL.into_iter().zip(&mut state.tables) {
+            table.max = u64::from(tables.hosts(direction).entries_max());
+        }
         Ok(Self {
             tables,
             watch,
@@ -74,10 +82,8 @@ impl Auditor {
             sockets,
             last: [BTreeMap::new(), BTreeMap::new()],
             reclaim: Direction::ALL.map(|direction| Reclaim::new(direction, epoch)),
-            drift: Drift::default(),
-            stats: Stats::default(),
-            reported: None,
-            drift_due: false,
+            state,
+            sent: None,
             failure: None,
         })
     }
@@ -92,20 +98,26 @@ impl Auditor {
             let due = audited.elapsed() >= period || self.shared.take_audit();
             let done = if due {
                 audited = Instant::now();
-                self.audit()
-            } else if missed || self.watch.needs_sweeps() && self.stats.seeded > 0 {
-                self.catch_up()
+                self.audit().map(|()| true)
+            } else if missed || self.watch.needs_sweeps() && self.state.seeded > 0 {
+                self.catch_up().map(|()| true)
             } else {
-                Ok(())
+                Ok(false)
             };
-            self.failure = done.err().or(self.failure.take());
+            // What an audit or a sweep did not manage stays a trouble until one does.
+            match done {
+                Ok(true) => self.failure = None,
+                Ok(false) => {}
+                Err(error) => self.failure = Some(error),
+            }
             self.send();
             let left = period.saturating_sub(audited.elapsed()).min(TICK);
             let left = Span::from_ns(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX));
-            if self.shared.wait(&[self.shared.auditor.as_fd()], left) {
+            let auditor = self.shared.auditor.as_fd();
+            if self.shared.wait(&[auditor], left) {
                 return;
             }
-            clear(self.shared.auditor.as_fd());
+            self.shared.auditor.clear();
             missed = self.read_stats();
         }
     }
@@ -119,8 +131,9 @@ impl Auditor {
         let mut census = Census::new(&seeds, &ports, groups.as_ref());
         self.list(|connection| census.add(&connection))?;
         let after = self.tables.read_sorted()?;
-        (self.stats.hosts_inbound, self.stats.hosts_outbound) =
-            (after[0].len() as u64, after[1].len() as u64);
+        for (table, entries) in self.state.tables.iter_mut().zip(&after) {
+            table.used = entries.len() as u64;
+        }
 
         let now = Direction::ALL.map(|direction| {
             let at = index(direction);
@@ -128,9 +141,9 @@ impl Auditor {
         });
         let found = [plan::confirmed(&self.last[0], &now[0]), plan::confirmed(&self.last[1], &now[1])];
         self.last = now;
-        (self.drift.inbound, self.drift.outbound) = (size(&found[0]), size(&found[1]));
-        self.drift.audits += 1;
-        self.drift_due = true;
+        let drift = &mut self.state.drift;
+        (drift.inbound, drift.outbound) = (size(&found[0]), size(&found[1]));
+        drift.audits += 1;
         for (direction, found) in Direction::ALL.into_iter().zip(found) {
             self.repair(direction, &found)?;
         }
@@ -142,7 +155,7 @@ impl Auditor {
 
     /// Counts what was missed, without judging anything.
     fn catch_up(&mut self) -> Result<(), Error> {
-        if self.stats.refused_inbound + self.stats.refused_outbound > 0 {
+        if self.state.tables.iter().any(|table| table.refused > 0) {
             let tables = self.tables.read_sorted()?;
             self.make_room(&tables)?;
         }
@@ -157,7 +170,7 @@ impl Auditor {
         for (host, by) in found {
             let step = i32::try_from(*by).unwrap_or(if *by > 0 { i32::MAX } else { -i32::MAX });
             if self.tables.adjust(direction, *host, step)? == Outcome::Applied {
-                self.drift.repaired += by.unsigned_abs();
+                self.state.drift.repaired += by.unsigned_abs();
                 tracing::warn!(%direction, %host, by, "a count was wrong and is corrected");
             }
             self.last[index(direction)].remove(host);
@@ -187,8 +200,8 @@ impl Auditor {
                 self.unseed(&gone)?;
             }
         }
-        self.stats.seeded = self.seeds()?.len() as u64;
-        if self.stats.seeded == 0 { self.watch.stop() } else { Ok(()) }
+        self.state.seeded = self.seeds()?.len() as u64;
+        if self.state.seeded == 0 { self.watch.stop() } else { Ok(()) }
     }
 
     fn unseed(&mut self, gone: &[u64]) -> Result<(), Error> {
@@ -204,7 +217,7 @@ impl Auditor {
             let gone = reclaim.sweep(&self.tables, entries)?;
             if !gone.is_empty() {
                 tracing::info!(%direction, hosts = gone.len(), "idle hosts left a table that was nearly full");
-                self.stats.reclaimed += gone.len() as u64;
+                self.state.tables[index(direction)].reclaimed += gone.len() as u64;
                 self.shared.removed(gone.into_iter().map(|host| (direction, host)));
             }
         }
@@ -243,35 +256,37 @@ impl Auditor {
 
     /// Reads the kernel's counters; tells whether connections went uncounted since the last time.
     fn read_stats(&mut self) -> bool {
-        let old = self.stats;
-        let stats = &mut self.stats;
-        stats.refused_inbound = self.tables.stat(Stat::RefusedInbound);
-        stats.refused_outbound = self.tables.stat(Stat::RefusedOutbound);
-        stats.storage_failed = self.tables.stat(Stat::StorageFailed);
-        stats.ring_dropped = self.tables.stat(Stat::RingDropped);
-        stats.deferred = self.tables.stat(Stat::Deferred);
-        let missed = |stats: &Stats| {
-            (stats.refused_inbound, stats.refused_outbound, stats.storage_failed, stats.deferred)
-        };
-        missed(stats) != missed(&old)
+        let read = |stat| self.tables.stat(stat);
+        let missed = [read(Stat::RefusedInbound), read(Stat::RefusedOutbound)];
+        let odd = [read(Stat::StorageFailed), read(Stat::Deferred)];
+        let state = &mut self.state;
+        let known = (state.tables.map(|table| table.refused), [state.storage_failed, state.deferred]);
+        for (table, refused) in state.tables.iter_mut().zip(missed) {
+            table.refused = refused;
+        }
+        [state.storage_failed, state.deferred] = odd;
+        state.notices_lost = self.tables.stat(Stat::RingDropped);
+        (missed, odd) != known
     }
 
-    /// Sends what is new; what finds no room is sent, as it is then, the next time.
+    /// Sends the state if it changed; what finds no room is sent, as it is then, the next time.
     fn send(&mut self) {
-        self.read_stats();
-        if self.drift_due && self.shared.send(&self.out, Report::Drift(self.drift)).is_ok() {
-            self.drift_due = false;
-            self.reported = None; // an audit always shows its counters
-        }
-        if self.reported != Some(self.stats) && self.shared.send(&self.out, Report::Stats(self.stats)).is_ok()
+        self.state.troubles.clear();
+        self.state.troubles.extend(self.failure.as_ref().map(explain));
+        self.state.troubles.extend(self.shared.trouble());
+        if self.sent.as_ref() != Some(&self.state)
+            && self.shared.send(&self.out, Report::State(self.state.clone())).is_ok()
         {
-            self.reported = Some(self.stats);
+            self.sent = Some(self.state.clone());
         }
-        if let Some(error) = self.failure.take()
-            && let Err(Report::Failed(error)) = self.shared.send(&self.out, Report::Failed(error))
-        {
-            self.failure = Some(error);
-        }
+    }
+}
+
+/// Returns an error with its cause, as a person reads it.
+fn explain(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
     }
 }
 

@@ -30,23 +30,29 @@ use std::{
 
 /// Counting that is loaded and attached. Dropping it changes nothing: the kernel counts on.
 pub struct Counting {
-    pub(super) tables: Arc<Tables>,
     pub(super) ring: RingBuf<MapData>,
+    pub(super) loaded: Loaded,
+}
+
+/// What is loaded, without the ring.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) tables: Arc<Tables>,
     pub(super) watch: Watch,
     pub(super) ports: Ports,
     pub(super) settings: Settings,
-    adopted: bool,
+    pub(super) adopted: bool,
 }
 
 impl Counting {
     /// Tells whether the tables of an earlier agent go on; else all counts began just now.
     pub fn adopted(&self) -> bool {
-        self.adopted
+        self.loaded.adopted
     }
 
     /// Returns what `host` holds now, `None` when it is not in the table.
     pub fn count(&self, direction: Direction, host: Host) -> Result<Option<Count>, Error> {
-        self.tables.count(direction, host)
+        self.loaded.tables.count(direction, host)
     }
 }
 
@@ -160,14 +166,14 @@ fn load(settings: &Settings, wanted: &Abi, link: Option<&OwnedFd>) -> Result<Cou
         link.pin(&path).map_err(|error| Error::Pin { path, source: io::Error::other(error) })?;
         abi.put(&0, wanted, Update::Any).map_err(Error::table(name::ABI, "written"))?;
     }
-    Ok(Counting {
+    let loaded = Loaded {
         tables: Arc::new(tables),
-        ring,
         watch: Watch::new(object, btf, settings.bpffs.join(name::CLOSE_SEEDED_LINK)),
         ports: Ports::new(&settings.inbound_ports, &settings.outbound_ports),
         settings: settings.clone(),
         adopted: link.is_some(),
-    })
+    };
+    Ok(Counting { ring, loaded })
 }
 
 /// Loads the two programs that are always needed; returns their descriptors.

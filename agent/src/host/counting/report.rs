@@ -1,70 +1,81 @@
 //! What counting tells the cluster thread.
-use super::Error;
 use convoy_common::{
     addr::Host,
     count::{Count, Direction},
     kernel::{HostCount, is_retired},
 };
+use std::path::PathBuf;
 
 /// One message to the cluster thread. Messages of one direction are in order.
 #[derive(Debug)]
 pub enum Report {
-    /// All hosts of a direction; whoever is not listed is gone. Sent at the start and after an overflow.
+    /// Every host of a direction; whoever is not listed is gone. Sent at the start and after an overflow.
     Full {
         /// Which table.
         direction: Direction,
         /// In no order.
         entries: Vec<(Host, Count)>,
     },
-    /// Hosts that changed, with what they are now; `None` when the host left the table.
+    /// Hosts whose count changed; `None` when a host is no longer counted.
     Changed {
         /// Which table.
         direction: Direction,
-        /// A host at most once.
+        /// What they are now; a host at most once.
         entries: Vec<(Host, Option<Count>)>,
     },
-    /// What the latest audit found.
-    Drift(Drift),
-    /// The counters of what went wrong; sent when one changed, and with each audit.
-    Stats(Stats),
-    /// Something failed and will be tried again; counting goes on.
-    Failed(Error),
+    /// The kernel's side as a whole; sent when something in it changed.
+    State(State),
 }
 
-/// Difference between the tables and the sockets that exist.
+/// The kernel's side.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// Directory of the pins.
+    pub bpffs: PathBuf,
+    /// Directory the programs are attached to.
+    pub cgroup: PathBuf,
+    /// The maps were there already.
+    pub adopted: bool,
+    /// By direction.
+    pub tables: [Table; 2],
+    /// Connections older than the attach that are counted.
+    pub seeded: u64,
+    /// Connections whose socket took no storage; each is seeded by the next sweep.
+    pub storage_failed: u64,
+    /// Connections that met a host being taken out; each is seeded by the next sweep.
+    pub deferred: u64,
+    /// Change notices that found no room; each is answered by a full read.
+    pub notices_lost: u64,
+    /// Result of the audits.
+    pub drift: Drift,
+    /// What an operator should look at.
+    pub troubles: Vec<String>,
+}
+
+/// A host table of the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// Hosts in it at the latest audit.
+    pub used: u64,
+    /// Hosts it can hold.
+    pub max: u64,
+    /// Connections not counted because it was full; those still open are seeded once there is room.
+    pub refused: u64,
+    /// Idle hosts taken out since the agent started.
+    pub reclaimed: u64,
+}
+
+/// Result of the audits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drift {
-    /// Connections by which inbound hosts were wrong in the latest audit, seen twice, and were corrected.
+    /// Connections by which inbound counts were off at the latest audit, and at the one before; 0 is right.
     pub inbound: u64,
-    /// The same for outbound hosts.
+    /// The same of outbound counts.
     pub outbound: u64,
-    /// Audits since the agent started.
+    /// Audits so far.
     pub audits: u64,
-    /// Connections corrected since the agent started.
+    /// Connections by which counts were put right.
     pub repaired: u64,
-}
-
-/// Counters of what was not counted or not announced. The kernel's live as long as the pins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Inbound connections refused because the table took no new host; seeded once there is room.
-    pub refused_inbound: u64,
-    /// Outbound connections refused because the table took no new host; seeded once there is room.
-    pub refused_outbound: u64,
-    /// Connections whose socket took no storage; seeded by the next sweep.
-    pub storage_failed: u64,
-    /// Changes that found the ring full; each answered by a full read.
-    pub ring_dropped: u64,
-    /// Connections that met an entry being reclaimed; seeded by the next sweep.
-    pub deferred: u64,
-    /// Connections older than the attach that are counted now.
-    pub seeded: u64,
-    /// Idle hosts removed to make room, since the agent started.
-    pub reclaimed: u64,
-    /// Hosts the inbound table held at the latest audit.
-    pub hosts_inbound: u64,
-    /// Hosts the outbound table held at the latest audit.
-    pub hosts_outbound: u64,
 }
 
 /// Returns what an entry means: an entry being removed counts nothing, and a damaged one is not negative.

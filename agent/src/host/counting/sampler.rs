@@ -5,11 +5,7 @@
 //! loses changes: what is announced between raise and drain is taken at once, and silent until the next raise; 2. a key stays pending until its report is in the queue; 3. never waits for the
 //! queue: it reads and reports later, what the hosts hold then; 4. a change the ring had no room for is answered by
 //! a full read. Source: `ebpf/src/count.rs` for the other side of the protocol.
-use super::{
-    Error, Report, report,
-    tables::Tables,
-    threads::{Shared, clear},
-};
+use super::{Error, Report, report, tables::Tables, threads::Shared};
 use aya::maps::{MapData, RingBuf};
 use convoy_common::{
     addr::Host,
@@ -31,7 +27,7 @@ pub(super) struct Sampler {
     outbound: Pending,
     /// Of the kernel's counter: drops that were answered.
     dropped: u64,
-    failure: Option<Error>,
+    failing: bool,
 }
 
 /// What is to be reported of one direction.
@@ -78,7 +74,7 @@ impl Sampler {
             inbound: Pending::All,
             outbound: Pending::All,
             dropped,
-            failure: None,
+            failing: false,
         }
     }
 
@@ -88,14 +84,14 @@ impl Sampler {
             self.collect();
             self.report(Direction::Inbound);
             self.report(Direction::Outbound);
-            self.report_failure();
             let delay = self.shared.delay();
             if delay > Span::ZERO && self.shared.wait(&[], delay) {
                 return;
             }
             let fds = [self.ring.as_fd(), self.shared.nudge.as_fd()];
-            let blocked = !self.inbound.is_empty() || !self.outbound.is_empty() || self.failure.is_some();
-            if self.shared.wait(&fds, if blocked { RETRY } else { IDLE }) {
+            let blocked = !self.inbound.is_empty() || !self.outbound.is_empty();
+            let retry = if self.failing { IDLE } else { RETRY };
+            if self.shared.wait(&fds, if blocked { retry } else { IDLE }) {
                 return;
             }
         }
@@ -103,7 +99,7 @@ impl Sampler {
 
     /// Takes all that changed so far down as pending.
     fn collect(&mut self) {
-        clear(self.shared.nudge.as_fd());
+        self.shared.nudge.clear();
         while let Some(item) = self.ring.next() {
             let Ok((changed, _)) = Changed::read_from_prefix(&item) else { continue };
             match Direction::from_number(changed.direction) {
@@ -133,6 +129,10 @@ impl Sampler {
             Pending::Hosts(hosts) => self.changed(direction, hosts),
         };
         // Between `is_full` and here the auditor may have taken the last place.
+        if made.is_err() != self.failing {
+            self.failing = made.is_err();
+            self.shared.set_trouble(made.as_ref().err().map(ToString::to_string));
+        }
         match made.map(|report| self.shared.send(&self.out, report)) {
             Ok(Ok(())) => {}
             Ok(Err(Report::Changed { entries, .. })) => {
@@ -141,11 +141,8 @@ impl Sampler {
                     hosts.add(host);
                 }
             }
-            Ok(Err(_)) => *self.pending(direction) = Pending::All,
-            Err(error) => {
-                *self.pending(direction) = Pending::All;
-                self.failure = Some(error);
-            }
+            // A failure was said above; nothing is lost, all of it is read as soon as that works again.
+            Ok(Err(_)) | Err(_) => *self.pending(direction) = Pending::All,
         }
     }
 
@@ -161,14 +158,6 @@ impl Sampler {
         let read = |host| self.tables.count(direction, host).map(|count| (host, count));
         let entries = hosts.into_iter().map(read).collect::<Result<Vec<(Host, Option<Count>)>, Error>>()?;
         Ok(Report::Changed { direction, entries })
-    }
-
-    fn report_failure(&mut self) {
-        if let Some(error) = self.failure.take()
-            && let Err(Report::Failed(error)) = self.shared.send(&self.out, Report::Failed(error))
-        {
-            self.failure = Some(error);
-        }
     }
 
     fn pending(&mut self, direction: Direction) -> &mut Pending {

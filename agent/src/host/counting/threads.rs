@@ -1,15 +1,16 @@
 //! Starting and stopping the two threads, and what they share.
 use super::{Counting, Error, Report, audit::Auditor, sampler::Sampler, tables::Tables};
+use crate::sys::wake::Wake;
 use convoy_common::{addr::Host, count::Direction};
 use convoy_core::time::Span;
 use crossbeam_channel::{Sender, TrySendError};
 use rustix::{
-    event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
+    event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
 };
 use std::{
     io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::BorrowedFd,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -49,13 +50,13 @@ impl Handle {
     /// Asks for a full report of both directions, for instance after the receiver lost its state.
     pub fn refresh(&self) {
         self.shared.refresh.store(1, Ordering::Relaxed);
-        signal(self.shared.nudge.as_fd());
+        self.shared.nudge.wake();
     }
 
     /// Asks for an audit now; its result comes as a report.
     pub fn audit(&self) {
         self.shared.audit_now.store(1, Ordering::Relaxed);
-        signal(self.shared.auditor.as_fd());
+        self.shared.auditor.wake();
     }
 
     /// Returns the drain epoch: how often changes were drained, by any agent, since the tables were made.
@@ -69,7 +70,7 @@ impl Handle {
     }
 
     fn join(&mut self) {
-        signal(self.shared.stop.as_fd());
+        self.shared.stop.wake();
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a counting thread panicked; its message is above");
@@ -84,42 +85,29 @@ impl Drop for Handle {
     }
 }
 
-/// Starts the sampler and the auditor. Reports go into `out`; `wake`, an eventfd, is signalled after each.
+/// Starts the sampler and the auditor. Reports go into `out`; `wake` wakes their receiver after each.
 ///
 /// The first reports are a full read of both directions. When `out` is full, changes are kept and sent later.
 ///
 /// # Errors
 /// [`Error::Resource`] when descriptors or threads run out, [`Error::SockDiag`] when sockets cannot be listed.
-pub fn spawn(
-    counting: Counting,
-    options: Options,
-    out: Sender<Report>,
-    wake: OwnedFd,
-) -> Result<Handle, Error> {
-    let event = || eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
-    let descriptors = |errno: Errno| Error::Resource { what: "file descriptors", source: errno.into() };
+pub fn spawn(counting: Counting, options: Options, out: Sender<Report>, wake: Wake) -> Result<Handle, Error> {
+    let descriptors = |source| Error::Resource { what: "file descriptors", source };
     let shared = Arc::new(Shared {
-        stop: event().map_err(descriptors)?,
-        nudge: event().map_err(descriptors)?,
-        auditor: event().map_err(descriptors)?,
+        stop: Wake::new().map_err(descriptors)?,
+        nudge: Wake::new().map_err(descriptors)?,
+        auditor: Wake::new().map_err(descriptors)?,
         wake,
         delay_ns: AtomicU64::new(options.delay.as_ns()),
         refresh: AtomicU64::new(0),
         audit_now: AtomicU64::new(0),
         removed: Mutex::new(Vec::new()),
+        trouble: Mutex::new(None),
     });
-    let tables = Arc::clone(&counting.tables);
-    let Counting { ring, watch, ports, settings, .. } = counting;
+    let Counting { ring, loaded } = counting;
+    let tables = Arc::clone(&loaded.tables);
     let sampler = Sampler::new(Arc::clone(&tables), ring, Arc::clone(&shared), out.clone());
-    let auditor = Auditor::new(
-        Arc::clone(&tables),
-        watch,
-        ports,
-        settings,
-        Arc::clone(&shared),
-        out,
-        options.audit_period,
-    )?;
+    let auditor = Auditor::new(loaded, Arc::clone(&shared), out, options.audit_period)?;
     let mut handle = Handle { shared, tables, threads: Vec::with_capacity(2) };
     let thread = |source| Error::Resource { what: "threads", source };
     handle.threads.push(named("sampler", move || sampler.run()).map_err(thread)?);
@@ -135,16 +123,17 @@ fn named(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHand
 #[derive(Debug)]
 pub(super) struct Shared {
     /// Readable for ever once the threads shall end.
-    pub(super) stop: OwnedFd,
+    pub(super) stop: Wake,
     /// Readable when the sampler has something to do besides the ring.
-    pub(super) nudge: OwnedFd,
+    pub(super) nudge: Wake,
     /// Readable when the auditor shall not wait for its period.
-    pub(super) auditor: OwnedFd,
-    wake: OwnedFd,
+    pub(super) auditor: Wake,
+    wake: Wake,
     delay_ns: AtomicU64,
     refresh: AtomicU64,
     audit_now: AtomicU64,
     removed: Mutex<Vec<(Direction, Host)>>,
+    trouble: Mutex<Option<String>>,
 }
 
 impl Shared {
@@ -167,12 +156,22 @@ impl Shared {
     pub(super) fn removed(&self, hosts: impl IntoIterator<Item = (Direction, Host)>) {
         // Whoever panicked while holding it left a list that is still a list.
         self.removed.lock().unwrap_or_else(PoisonError::into_inner).extend(hosts);
-        signal(self.nudge.as_fd());
+        self.nudge.wake();
     }
 
     /// Takes the hosts that were removed.
     pub(super) fn take_removed(&self) -> Vec<(Direction, Host)> {
         std::mem::take(&mut *self.removed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Says what keeps the sampler from its work, or that nothing does.
+    pub(super) fn set_trouble(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    /// Returns what keeps the sampler from its work.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Sends a report if there is room, and wakes the receiver; gives it back when there is none.
@@ -181,7 +180,7 @@ impl Shared {
     pub(super) fn send(&self, out: &Sender<Report>, report: Report) -> Result<(), Report> {
         match out.try_send(report) {
             Ok(()) => {
-                signal(self.wake.as_fd());
+                self.wake.wake();
                 Ok(())
             }
             Err(TrySendError::Full(report)) => Err(report),
@@ -204,24 +203,5 @@ impl Shared {
                 true
             }
         }
-    }
-}
-
-/// Makes an eventfd readable.
-fn signal(event: BorrowedFd<'_>) {
-    // It refuses only at 2^64 - 2 signals nobody took: it is readable then.
-    if let Err(errno) = rustix::io::write(event, &1_u64.to_ne_bytes()) {
-        tracing::debug!(%errno, "an eventfd is saturated");
-    }
-}
-
-/// Makes an eventfd unreadable again.
-pub(super) fn clear(event: BorrowedFd<'_>) {
-    let mut count = [0; 8];
-    // It refuses only when it was not readable.
-    if let Err(errno) = rustix::io::read(event, &mut count)
-        && errno != Errno::AGAIN
-    {
-        tracing::debug!(%errno, "an eventfd cannot be read");
     }
 }

@@ -50,9 +50,9 @@ fn check_told(text: &str, code: &str, message: &str, help: &str) {
 #[test]
 fn what_is_right_is_told_nothing() {
     let text = "
-        CLUSTER { Cluster_Group = \"x\" heartbeats_per_sec = 0x10 inbound_ports = 25 outbound_ports = ( 25 026 )
+        CLUSTER { Cluster_Group = \"x\" heartbeats_per_sec = 0x10 inbound_ports = 25 outbound_ports = ( 25 026 ) debug_level = 3
           Replicate \"inbound_cidr\" { max_delay = 0.5 TYPE = inbound_cidr } }
-        msgc_server { peers [ a = 10.0.0.1  b = \"fd00::1\" ] debug_level = 3 }
+        msgc_server { peers [ a = 10.0.0.1  b = \"fd00::1\" ] }
         ECCluster_Listener { Listen \"*:4802\" { enable = off } listen_backlog = 5 }";
     assert_eq!(told(text), vec![]);
 }
@@ -175,7 +175,7 @@ fn an_instance_too_many_or_too_few_is_an_error() {
 
 #[test]
 fn a_name_that_occurs_often_is_told_once() {
-    let text = (0..1_000).map(|n| format!("Binding \"b{n}\" {{ x = 1 }}\n")).collect::<String>();
+    let text = (0..1_000).fold(String::new(), |text, n| text + &format!("Binding \"b{n}\" {{ x = 1 }}\n"));
     check_told(
         &text,
         "unknown-scope",
