@@ -280,7 +280,7 @@ impl Net {
                 && length > 0
             {
                 // A driver's write may take a frame in pieces.
-                let first = prng.index(length) + 1;
+                let first = if prng.per_mille(50) { prng.index(length) + 1 } else { length };
                 agenda.add(pipe.busy_until, Event::Report(end, Report::Wrote(first)));
                 if first < length {
                     agenda.add(pipe.busy_until, Event::Report(end, Report::Wrote(length - first)));

@@ -28,7 +28,7 @@ impl Workload {
 
     pub(crate) fn random(prng: &mut Prng) -> Self {
         let many = prng.scale(1..=3_000);
-        let pause_max = prng.scale(MS..=200 * MS);
+        let pause_max = prng.scale(20 * MS..=400 * MS);
         Self { hosts: hosts(prng, many), pause_max, burst_max: prng.scale(1..=many) }
     }
 }
