@@ -75,6 +75,9 @@ pub enum Input<'a> {
     Accepted(LinkId, IpAddr),
     /// A connection asked for by [`Output::Dial`] stands.
     Connected(LinkId),
+    /// Some bytes of a frame arrived, not all: on a slow connection the only sign of life for a while. Told as
+    /// often as bytes are read without completing a frame.
+    Part(LinkId),
     /// A frame arrived.
     Frame(LinkId, Frame<'a>),
     /// What arrived is no frame. The connection is to be given up.
@@ -229,6 +232,7 @@ impl Node {
             Input::AllCounts(object, counts) => self.on_all_counts(now, object, counts),
             Input::Accepted(link, remote) => self.on_accepted(now, link, remote),
             Input::Connected(link) => self.on_connected(now, link),
+            Input::Part(link) => self.on_part(now, link),
             Input::Frame(link, frame) => self.on_frame(now, link, &frame),
             Input::Garbage(link, error) => self.on_garbage(now, link, error),
             Input::Wrote(link, bytes) => self.on_wrote(link, bytes),

@@ -20,6 +20,15 @@ impl Node {
         }
     }
 
+    /// Part of a frame of a peer that has said who it is: it lives, though it is slow.
+    pub(super) fn on_part(&mut self, now: Instant, link: LinkId) {
+        let Some(Role::In(name)) = self.links.get(&link).cloned() else { return };
+        let Some(entry) = self.peers.get_mut(&name) else { return };
+        if let Some(state) = entry.peer.heard(now) {
+            self.on_state(now, &name, state);
+        }
+    }
+
     /// A frame of a peer that has said who it is.
     fn on_peer_frame(&mut self, now: Instant, link: LinkId, name: &Arc<str>, frame: &Frame<'_>) {
         let message = match Message::parse(frame) {
