@@ -332,7 +332,7 @@ impl Node {
         }
         self.drop_silent_strangers(now);
         if now >= self.beat_at {
-            self.say_to_all(&Message::Heartbeat);
+            self.say_to_all(Sender::beat);
             self.beat_at = now + self.settings.heartbeat;
         }
         self.advance_transfers();
@@ -420,7 +420,7 @@ impl Node {
     }
 
     fn on_stop(&mut self) {
-        self.say_to_all(&Message::Goodbye);
+        self.say_to_all(|sender| Some(sender.say(&Message::Goodbye)));
         for link in core::mem::take(&mut self.links).into_keys() {
             self.emit(Output::Close(link));
         }

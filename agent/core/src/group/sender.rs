@@ -64,6 +64,12 @@ impl Sender {
         bytes
     }
 
+    /// Returns the frame of a heartbeat, or `None` when enough waits to be the sign of life itself: a connection
+    /// that takes nothing must not fill with heartbeats.
+    pub fn beat(&mut self) -> Option<Vec<u8>> {
+        (self.waiting < bounds::SEND_WINDOW).then(|| self.say(&Message::Heartbeat))
+    }
+
     /// Returns the frame of a delta, or `None` when the peer gets the full state later: it has not begun, or
     /// too much waits and it begins anew.
     pub fn delta(&mut self, objects: &[Object], object: Object, entries: &EntryBuf) -> Option<Vec<u8>> {

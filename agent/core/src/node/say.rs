@@ -4,11 +4,11 @@ use super::{
     links::{LinkId, Outgoing, Role},
 };
 use crate::{
-    group::Accept,
+    group::{Accept, Sender},
     time::Instant,
     wire::{Frame, Message, Object, Refusal, message},
 };
-use alloc::{string::ToString, sync::Arc};
+use alloc::{string::ToString, sync::Arc, vec::Vec};
 
 impl Node {
     pub(super) fn on_frame(&mut self, now: Instant, link: LinkId, frame: &Frame<'_>) {
@@ -96,11 +96,11 @@ impl Node {
         self.emit(Output::Event(Event::Complete { name: name.clone(), hosts }));
     }
 
-    /// Says one message to every peer that is connected.
-    pub(super) fn say_to_all(&mut self, message: &Message<'_>) {
+    /// Tells every peer that is connected what `say` makes for it, if anything.
+    pub(super) fn say_to_all(&mut self, say: impl Fn(&mut Sender) -> Option<Vec<u8>>) {
         for entry in self.peers.values_mut() {
-            if let Outgoing::Up { link, sender } = &mut entry.outgoing {
-                let bytes = sender.say(message);
+            let Outgoing::Up { link, sender } = &mut entry.outgoing else { continue };
+            if let Some(bytes) = say(sender) {
                 self.outputs.push_back(Output::Send(*link, bytes));
             }
         }

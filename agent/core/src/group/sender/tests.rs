@@ -76,6 +76,15 @@ fn a_delta_before_the_transfer_is_left_to_the_transfer() {
 }
 
 #[test]
+fn heartbeats_do_not_fill_a_connection_that_takes_nothing() {
+    let mut sender = Sender::new(&OBJECTS);
+    let waiting = core::iter::from_fn(|| sender.beat()).take(100_000).map(|frame| frame.len()).sum::<usize>();
+    assert!(waiting <= bounds::SEND_WINDOW + 24, "{waiting} bytes");
+    sender.wrote(waiting);
+    assert!(sender.beat().is_some());
+}
+
+#[test]
 fn a_slow_peer_loses_deltas_and_gets_the_full_state_again() {
     let (mut sender, replica) = (Sender::new(&OBJECTS), replica(3));
     drain(&mut sender, &replica);
