@@ -1,5 +1,5 @@
 //! Changes that wait for company, and how they become deltas.
-use super::{Batching, Node, Output, links::Outgoing};
+use super::{Batching, Node};
 use crate::{
     bounds,
     counters::Changes,
@@ -102,15 +102,8 @@ impl Node {
     }
 
     fn send_delta(&mut self, object: Object, entries: &EntryBuf) {
-        if !self.awaited.is_empty() {
-            return; // the full transfer, which has not begun, will have it
-        }
-        for entry in self.peers.values_mut() {
-            if let Outgoing::Up { link, sender } = &mut entry.outgoing {
-                if let Some(bytes) = sender.delta(&Object::ALL, object, entries) {
-                    self.outputs.push_back(Output::Send(*link, bytes));
-                }
-            }
-        }
+        if self.awaited.is_empty() {
+            self.say_to_all(|sender| sender.delta(&Object::ALL, object, entries));
+        } // else the full transfer, which has not begun, will have it
     }
 }
