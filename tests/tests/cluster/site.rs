@@ -66,6 +66,11 @@ impl Site {
         .with_context(|| self.differences(hosts))
     }
 
+    /// Waits until every connection is closed, in truth and in every host's `global`.
+    pub(crate) fn wait_for_silence(&self) -> Result<()> {
+        until("silence", BOUND, || Ok(self.wait_for_sums(&[1, 2, 3])?.is_empty().then_some(())))
+    }
+
     /// Returns the hosts with open connections in a view.
     pub(crate) fn leaves(&self, host: usize, from: Option<&str>) -> Result<BTreeMap<IpAddr, u64>> {
         let shared = self.lab.host(host).shared("inbound_cidr", from)?;
