@@ -1,7 +1,7 @@
 //! Drains changes and reports what the changed hosts hold now.
 //!
-//! Invariants: 1. the epoch is raised before the ring is drained, and hosts are read after: a change that is not in
-//! what was read is announced again; 2. a key stays pending until its report is in the queue; 3. never waits for the
+//! Invariants: 1. the ring is drained, then the epoch is raised, then hosts are read: whoever changes after its read
+//! was announced in an older epoch, so it is announced again; 2. a key stays pending until its report is in the queue; 3. never waits for the
 //! queue: it reads and reports later, what the hosts hold then; 4. a change the ring had no room for is answered by
 //! a full read. Source: `ebpf/src/count.rs` for the other side of the protocol.
 use super::{Error, Report, report, tables::Tables, threads::Shared};
@@ -99,7 +99,6 @@ impl Sampler {
     /// Takes all that changed so far down as pending.
     fn collect(&mut self) {
         self.shared.nudge.clear();
-        self.tables.next_epoch();
         while let Some(item) = self.ring.next() {
             let Ok((changed, _)) = Changed::read_from_prefix(&item) else { continue };
             match Direction::from_number(changed.direction) {
@@ -108,6 +107,8 @@ impl Sampler {
                 None => {}
             }
         }
+        // Not before: a host announced in the new epoch and drained at once would be silent for the rest of it.
+        self.tables.next_epoch();
         for (direction, host) in self.shared.take_removed() {
             self.pending(direction).add(host);
         }
