@@ -24,6 +24,7 @@ use std::{
 mod build;
 mod disk;
 mod name;
+mod wanted;
 
 pub use disk::Disk;
 pub use name::{BadName, NodeName};
@@ -98,14 +99,6 @@ pub struct Mesh {
     pub connect_timeout: Span,
     /// Wait after a failed connection.
     pub reconnect_interval: Span,
-    /// Silence after which a connection is closed.
-    pub idle_timeout: Span,
-    /// Time between signs of life on an idle connection.
-    pub keepalive_interval: Span,
-    /// Frames that may wait for one peer.
-    pub max_backlog: usize,
-    /// Frames handled for one connection in its turn.
-    pub messages_per_iter: usize,
     /// Socket buffers of connections this node opens, in bytes; `None` leaves them to the kernel.
     pub buffer: Option<u32>,
 }
@@ -183,7 +176,10 @@ impl Settings {
             ("nodename", self.node != new.node),
             ("nodeaddr", self.address != new.address),
             ("cluster_group", self.cluster_group != new.cluster_group),
-            ("debug_level", self.debug_level != new.debug_level),
+            ("enabled", self.enabled != new.enabled),
+            ("inbound_ports", self.inbound_ports != new.inbound_ports),
+            ("outbound_ports", self.outbound_ports != new.outbound_ports),
+            ("audit_interval", self.audit_interval != new.audit_interval),
             ("ECCluster_Listener", self.listens != new.listens),
             ("max_size", sizes(self) != sizes(new)),
         ]

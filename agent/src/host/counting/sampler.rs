@@ -1,9 +1,11 @@
 //! Drains changes and reports what the changed hosts hold now.
 //!
-//! Invariants: 1. the ring is drained, then the epoch is raised, then hosts are read: whoever changes after its read
-//! was announced in an older epoch, so it is announced again; 2. a key stays pending until its report is in the queue; 3. never waits for the
-//! queue: it reads and reports later, what the hosts hold then; 4. a change the ring had no room for is answered by
-//! a full read. Source: `ebpf/src/count.rs` for the other side of the protocol.
+//! Invariants: 1. the ring is drained, then the epoch is raised, then hosts are read: a change that is not in what
+//! was read comes after the raise and is announced again, into a ring that is not drained any more. Raising first
+//! loses changes: what is announced between raise and drain is taken at once, and silent until the next raise;
+//! 2. a key stays pending until its report is in the queue; 3. never waits for the queue: it reads and reports
+//! later, what the hosts hold then; 4. a change the ring had no room for is answered by a full read.
+//! Source: `ebpf/src/count.rs` for the other side of the protocol.
 use super::{Error, Report, report, tables::Tables, threads::Shared};
 use aya::maps::{MapData, RingBuf};
 use convoy_common::{
@@ -107,7 +109,6 @@ impl Sampler {
                 None => {}
             }
         }
-        // Not before: a host announced in the new epoch and drained at once would be silent for the rest of it.
         self.tables.next_epoch();
         for (direction, host) in self.shared.take_removed() {
             self.pending(direction).add(host);
