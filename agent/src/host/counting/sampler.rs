@@ -134,15 +134,15 @@ impl Sampler {
             self.shared.set_trouble(made.as_ref().err().map(ToString::to_string));
         }
         match made.map(|report| self.shared.send(&self.out, report)) {
-            Ok(Ok(())) => {}
-            Ok(Err(Report::Changed { entries, .. })) => {
+            Ok(None) => {}
+            Ok(Some(Report::Changed { entries, .. })) => {
                 let hosts = self.pending(direction);
                 for (host, _) in entries {
                     hosts.add(host);
                 }
             }
             // A failure was said above; nothing is lost, all of it is read as soon as that works again.
-            Ok(Err(_)) | Err(_) => *self.pending(direction) = Pending::All,
+            Ok(Some(_)) | Err(_) => *self.pending(direction) = Pending::All,
         }
     }
 
