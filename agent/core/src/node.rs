@@ -75,6 +75,9 @@ pub enum Input<'a> {
     Accepted(LinkId, IpAddr),
     /// A connection asked for by [`Output::Dial`] stands.
     Connected(LinkId),
+    /// Some bytes of a frame arrived, not all: on a slow connection the only sign of life for a while. Told as
+    /// often as bytes are read without completing a frame.
+    Part(LinkId),
     /// A frame arrived.
     Frame(LinkId, Frame<'a>),
     /// What arrived is no frame. The connection is to be given up.
@@ -240,6 +243,7 @@ impl Node {
             Input::AllCounts(object, counts) => self.on_all_counts(now, object, counts),
             Input::Accepted(link, remote) => self.on_accepted(now, link, remote),
             Input::Connected(link) => self.on_connected(now, link),
+            Input::Part(link) => self.on_part(now, link),
             Input::Frame(link, frame) => self.on_frame(now, link, &frame),
             Input::Garbage(link, error) => self.on_garbage(now, link, error),
             Input::Wrote(link, bytes) => self.on_wrote(link, bytes),
@@ -339,7 +343,7 @@ impl Node {
         }
         self.drop_silent_strangers(now);
         if now >= self.beat_at {
-            self.say_to_all(&Message::Heartbeat);
+            self.say_to_all(Sender::beat);
             self.beat_at = now + self.settings.heartbeat;
         }
         self.advance_transfers();
@@ -427,7 +431,7 @@ impl Node {
     }
 
     fn on_stop(&mut self) {
-        self.say_to_all(&Message::Goodbye);
+        self.say_to_all(|sender| Some(sender.say(&Message::Goodbye)));
         for link in core::mem::take(&mut self.links).into_keys() {
             self.emit(Output::Close(link));
         }

@@ -34,7 +34,8 @@ pub enum Question {
     /// Which nodes are in the cluster, and what this one last heard of them
     ///
     /// alive: heard lately. suspect: silent for a moment; its counts still stand. gone: it left or was silent for
-    /// long; its counts have left the sums. "counts" says whether all that a node counts has arrived here. Below
+    /// long; its counts have left the sums. "counts" says whether all that a node counts has arrived here, "resent"
+    /// how often it was too slow and was sent everything again, "gaps" how often something of it was missed. Below
     /// the table stands what is between this node and another, and what to do about it.
     #[command(after_long_help = "Example:\n  convoy membership")]
     Membership,

@@ -54,6 +54,7 @@ fn counts(member: &MemberRow) -> &'static str {
     match (member.own, member.state.as_str(), member.complete) {
         (true, ..) => "its own",
         (_, "gone", _) => "none",
+        (_, "suspect", _) => "standing",
         (_, _, true) => "complete",
         (_, _, false) => "arriving",
     }

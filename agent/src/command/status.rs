@@ -70,6 +70,9 @@ fn write_kernel(kernel: &KernelStatus, style: Style, to: &mut impl Write) -> io:
 }
 
 fn write_drift(drift: Drift, style: Style, to: &mut impl Write) -> io::Result<()> {
+    if drift.audits == 0 {
+        return writeln!(to, "{}no audit yet", label("drift", style));
+    }
     let off = |count| style.paint(Ink::of_fault(count), &number(count));
     let (inbound, outbound) = (off(drift.inbound), off(drift.outbound));
     let (audits, repaired) = (counted(drift.audits, "audit"), number(drift.repaired));

@@ -17,7 +17,8 @@ use std::collections::BTreeMap;
 /// Returns a cluster that `seed` decides: three to eight hosts, their settings, clocks and work.
 pub(crate) fn random_world(seed: u64) -> World {
     let mut prng = Prng::new(seed);
-    let nodes = prng.within(3..=8);
+    let is_heavy = seed % 40 == 7;
+    let nodes = if is_heavy { 3 } else { prng.within(3..=8) };
     let heartbeat = prng.scale(5..=100);
     let alike = prng.per_mille(700);
     let settings = (0..nodes).map(|n| {
@@ -26,7 +27,7 @@ pub(crate) fn random_world(seed: u64) -> World {
     });
     let settings = settings.collect::<Vec<_>>();
     let clocks = settings.iter().map(|_| Clock::random(&mut prng)).collect::<Vec<_>>();
-    let workload = Workload::random(&mut prng);
+    let workload = if is_heavy { Workload::heavy(&mut prng) } else { Workload::random(&mut prng) };
     let mut world = World::new(prng.next(), settings, &clocks, workload);
     world.is_troubled = true;
     // Not all hosts start at once.

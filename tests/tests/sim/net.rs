@@ -64,8 +64,12 @@ pub(crate) enum Segment {
 /// What the network reports to a process.
 #[derive(Clone, Debug)]
 pub(crate) enum Report {
-    Accepted { from: usize },
+    Accepted {
+        from: usize,
+    },
     Connected,
+    /// A frame has begun to arrive and is not complete.
+    Part,
     Bytes(Vec<u8>),
     Wrote(usize),
     Closed(&'static str),
@@ -128,11 +132,6 @@ impl Net {
     fn travel(&self, prng: &mut Prng, from: usize, to: usize) -> At {
         let way = &self.ways[from][to];
         way.delay + prng.below(way.jitter + 1)
-    }
-
-    /// Tells whether a process has this end open.
-    pub(crate) fn is_open(&self, end: End) -> bool {
-        self.ends.contains_key(&end)
     }
 
     /// Returns a random open connection's ends.
@@ -280,13 +279,17 @@ impl Net {
                 && length > 0
             {
                 // A driver's write may take a frame in pieces.
-                let first = prng.index(length) + 1;
+                let first = if prng.per_mille(50) { prng.index(length) + 1 } else { length };
                 agenda.add(pipe.busy_until, Event::Report(end, Report::Wrote(first)));
                 if first < length {
                     agenda.add(pipe.busy_until, Event::Report(end, Report::Wrote(length - first)));
                 }
             }
             agenda.add(pipe.busy_until, Event::Pump(id, at));
+            let parts = (now..pipe.busy_until).step_by(PART_EVERY).skip(1);
+            for part in parts {
+                agenda.add(part + way.delay, Event::Part(id, 1 - at));
+            }
             if is_frame && prng.per_mille(way.loses) {
                 continue;
             }
@@ -294,6 +297,13 @@ impl Net {
                 agenda.add(arrival + prng.below(3 * MS), Event::Arrive(id, 1 - at, segment.clone()));
             }
             agenda.add(arrival, Event::Arrive(id, 1 - at, damage(segment, prng, way.damages)));
+        }
+    }
+
+    /// Some bytes of a segment arrive at end `at`.
+    pub(crate) fn on_part(&self, agenda: &mut Agenda, id: u64, at: usize) {
+        if let Some(end) = self.connections.get(&id).and_then(|connection| connection.ends[at]) {
+            agenda.report(end, Report::Part);
         }
     }
 
@@ -366,4 +376,6 @@ fn damage(segment: Segment, prng: &mut Prng, per_mille: u64) -> Segment {
 }
 
 /// Bytes that travel without an answer, and that a stalled reader's kernel keeps. chosen: Linux's default order.
+/// Time between the packets of a large frame on a slow way.
+const PART_EVERY: usize = 4_000_000;
 const FLIGHT_MAX: usize = 256 * 1024;

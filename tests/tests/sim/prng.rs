@@ -31,11 +31,10 @@ impl Prng {
 
     /// Returns a number of `range`, each order of magnitude about as likely.
     pub(crate) fn scale(&mut self, range: RangeInclusive<u64>) -> u64 {
-        let span = range.end() - range.start();
-        let bits = self.within(0..=u64::from(64 - span.leading_zeros()));
-        let top =
-            1_u64.checked_shl(u32::try_from(bits).expect("at most 64")).map_or(span, |top| top.min(span));
-        range.start() + self.within(0..=top)
+        let low = (*range.start()).max(1);
+        let doublings = self.within(0..=u64::from((range.end() / low).max(1).ilog2()) + 1);
+        let top = low.saturating_mul(1 << doublings).min(*range.end());
+        self.within(*range.start()..=top)
     }
 
     /// Returns a place in a list of `len`, which is not empty.

@@ -32,7 +32,6 @@ pub(crate) enum Fact {
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) name: Arc<str>,
-    pub(crate) address: IpAddr,
     pub(crate) clock: Clock,
     pub(crate) settings: Settings,
     /// Process number; also its incarnation.
@@ -54,10 +53,9 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    pub(crate) fn new(name: &str, address: IpAddr, clock: Clock, settings: Settings) -> Self {
+    pub(crate) fn new(name: &str, clock: Clock, settings: Settings) -> Self {
         Self {
             name: name.into(),
-            address,
             clock,
             settings,
             life: 0,
@@ -108,6 +106,7 @@ impl Site {
             Fact::Network(link, report) => match report {
                 Report::Accepted { from } => node.handle(now, Input::Accepted(*link, addresses[*from])),
                 Report::Connected => node.handle(now, Input::Connected(*link)),
+                Report::Part => node.handle(now, Input::Part(*link)),
                 Report::Bytes(bytes) => match frame::split(bytes) {
                     Ok(Some((frame, _))) => node.handle(now, Input::Frame(*link, frame)),
                     Ok(None) => node.handle(now, Input::Garbage(*link, FrameError::TooLong { length: 0 })),

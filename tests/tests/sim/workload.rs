@@ -26,9 +26,14 @@ impl Workload {
         Self { hosts: hosts(&mut Prng::new(1), 16), pause_max: 0, burst_max: 0 }
     }
 
+    /// Returns so much work that slow ways clog.
+    pub(crate) fn heavy(prng: &mut Prng) -> Self {
+        Self { hosts: hosts(prng, 20_000), pause_max: 60 * MS, burst_max: 20_000 }
+    }
+
     pub(crate) fn random(prng: &mut Prng) -> Self {
         let many = prng.scale(1..=3_000);
-        let pause_max = prng.scale(MS..=200 * MS);
+        let pause_max = prng.scale(20 * MS..=400 * MS);
         Self { hosts: hosts(prng, many), pause_max, burst_max: prng.scale(1..=many) }
     }
 }

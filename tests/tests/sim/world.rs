@@ -28,6 +28,8 @@ pub(crate) enum Event {
     Reset(u64, usize, &'static str),
     Pump(u64, usize),
     Arrive(u64, usize, Segment),
+    /// Some bytes of a segment arrive.
+    Part(u64, usize),
     /// A process looks at the clock.
     Wake(usize),
     /// A stalled process runs again.
@@ -106,7 +108,7 @@ impl World {
         let sites = settings
             .iter()
             .enumerate()
-            .map(|(n, settings)| Site::new(&settings.name, addresses[n], clocks[n], settings.clone()))
+            .map(|(n, settings)| Site::new(&settings.name, clocks[n], settings.clone()))
             .collect::<Vec<_>>();
         Self {
             prng: Prng::new(seed),
@@ -146,6 +148,7 @@ impl World {
             Event::Reset(id, at, why) => net.on_reset(agenda, id, at, why),
             Event::Pump(id, at) => net.pump(agenda, prng, id, at),
             Event::Arrive(id, at, segment) => net.on_arrive(agenda, prng, id, at, segment),
+            Event::Part(id, at) => net.on_part(agenda, id, at),
             Event::Wake(site) => {
                 if sites[site].wakes_at == Some(agenda.now) {
                     sites[site].wakes_at = None;
@@ -362,7 +365,7 @@ pub(crate) fn address(n: usize) -> IpAddr {
 /// Returns a fact in words, if a reader wants to know it at all.
 fn brief(fact: &Fact) -> Option<String> {
     Some(match fact {
-        Fact::Timeout | Fact::Network(_, Report::Wrote(_)) => return None,
+        Fact::Timeout | Fact::Network(_, Report::Wrote(_) | Report::Part) => return None,
         Fact::Counts(object, changes) => format!("is told {} changes of {object}", changes.len()),
         Fact::Network(link, Report::Bytes(bytes)) => {
             format!("gets kind {}, {} bytes on {link:?}", bytes.get(5).copied().unwrap_or(0), bytes.len())

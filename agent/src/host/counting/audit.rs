@@ -275,7 +275,7 @@ impl Auditor {
         self.state.troubles.extend(self.failure.as_ref().map(explain));
         self.state.troubles.extend(self.shared.trouble());
         if self.sent.as_ref() != Some(&self.state)
-            && self.shared.send(&self.out, Report::State(self.state.clone())).is_ok()
+            && self.shared.send(&self.out, Report::State(self.state.clone())).is_none()
         {
             self.sent = Some(self.state.clone());
         }

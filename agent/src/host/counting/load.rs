@@ -140,17 +140,19 @@ fn load(settings: &Settings, wanted: &Abi, link: Option<&OwnedFd>) -> Result<Cou
         .load(OBJECT)
         .map_err(|source| Error::Load { what: "object and maps", source: source.into() })?;
 
+    // A program names its maps by descriptor: all are loaded before a map is taken out.
     let (observe, correct) = load_programs(&mut object, settings)?;
-    let control = Table::<u32, Control>::new(take(&mut object, name::CONTROL)?)
+    let mut watch = Watch::load(object, &btf, settings.bpffs.join(name::CLOSE_SEEDED_LINK));
+    let object = watch.object();
+    let control = Table::<u32, Control>::new(take(object, name::CONTROL)?)
         .map_err(Error::table(name::CONTROL, "read"))?;
     if link.is_none() {
         let fresh = Control { netns_cookie: wanted.netns_cookie, ..Control::default() };
         control.put(&0, &fresh, Update::Any).map_err(Error::table(name::CONTROL, "written"))?;
     }
-    let abi =
-        Table::<u32, Abi>::new(take(&mut object, name::ABI)?).map_err(Error::table(name::ABI, "read"))?;
-    let ring = take_ring(&mut object)?;
-    let tables = make_tables(&mut object, &control, correct)?;
+    let abi = Table::<u32, Abi>::new(take(object, name::ABI)?).map_err(Error::table(name::ABI, "read"))?;
+    let ring = take_ring(object)?;
+    let tables = make_tables(object, &control, correct)?;
     tables.set_ports(Direction::Inbound, &settings.inbound_ports)?;
     tables.set_ports(Direction::Outbound, &settings.outbound_ports)?;
 
@@ -161,14 +163,14 @@ fn load(settings: &Settings, wanted: &Abi, link: Option<&OwnedFd>) -> Result<Cou
     if let Some(link) = link {
         bpf::update_link(link.as_fd(), observe.as_fd()).map_err(|source| attach(source.into()))?;
     } else {
-        let link = attach_observe(&mut object, settings).map_err(attach)?;
+        let link = attach_observe(object, settings).map_err(attach)?;
         let path = settings.bpffs.join(name::OBSERVE_LINK);
         link.pin(&path).map_err(|error| Error::Pin { path, source: io::Error::other(error) })?;
         abi.put(&0, wanted, Update::Any).map_err(Error::table(name::ABI, "written"))?;
     }
     let loaded = Loaded {
         tables: Arc::new(tables),
-        watch: Watch::new(object, btf, settings.bpffs.join(name::CLOSE_SEEDED_LINK)),
+        watch,
         ports: Ports::new(&settings.inbound_ports, &settings.outbound_ports),
         settings: settings.clone(),
         adopted: link.is_some(),

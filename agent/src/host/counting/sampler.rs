@@ -1,7 +1,8 @@
 //! Drains changes and reports what the changed hosts hold now.
 //!
-//! Invariants: 1. the epoch is raised before the ring is drained, and hosts are read after: a change that is not in
-//! what was read is announced again; 2. a key stays pending until its report is in the queue; 3. never waits for the
+//! Invariants: 1. the ring is drained, then the epoch is raised, then hosts are read: a change that is not in what
+//! was read comes after the raise and is announced again, into a ring that is not drained any more. Raising first
+//! loses changes: what is announced between raise and drain is taken at once, and silent until the next raise; 2. a key stays pending until its report is in the queue; 3. never waits for the
 //! queue: it reads and reports later, what the hosts hold then; 4. a change the ring had no room for is answered by
 //! a full read. Source: `ebpf/src/count.rs` for the other side of the protocol.
 use super::{Error, Report, report, tables::Tables, threads::Shared};
@@ -99,7 +100,6 @@ impl Sampler {
     /// Takes all that changed so far down as pending.
     fn collect(&mut self) {
         self.shared.nudge.clear();
-        self.tables.next_epoch();
         while let Some(item) = self.ring.next() {
             let Ok((changed, _)) = Changed::read_from_prefix(&item) else { continue };
             match Direction::from_number(changed.direction) {
@@ -108,6 +108,7 @@ impl Sampler {
                 None => {}
             }
         }
+        self.tables.next_epoch();
         for (direction, host) in self.shared.take_removed() {
             self.pending(direction).add(host);
         }
@@ -133,15 +134,15 @@ impl Sampler {
             self.shared.set_trouble(made.as_ref().err().map(ToString::to_string));
         }
         match made.map(|report| self.shared.send(&self.out, report)) {
-            Ok(Ok(())) => {}
-            Ok(Err(Report::Changed { entries, .. })) => {
+            Ok(None) => {}
+            Ok(Some(Report::Changed { entries, .. })) => {
                 let hosts = self.pending(direction);
                 for (host, _) in entries {
                     hosts.add(host);
                 }
             }
             // A failure was said above; nothing is lost, all of it is read as soon as that works again.
-            Ok(Err(_)) | Err(_) => *self.pending(direction) = Pending::All,
+            Ok(Some(_)) | Err(_) => *self.pending(direction) = Pending::All,
         }
     }
 

@@ -8,16 +8,15 @@ use super::{
 };
 use aya::{
     Btf, Ebpf,
-    programs::{BtfTracePoint, ProgramError, links::FdLink},
+    programs::{BtfTracePoint, links::FdLink},
 };
 use convoy_common::kernel::name;
 use std::path::PathBuf;
 
-/// The program that closes seeded connections, loaded when it is first needed.
+/// The program that closes seeded connections, and whether it is attached.
 #[derive(Debug)]
 pub(super) struct Watch {
     object: Ebpf,
-    btf: Btf,
     pin: PathBuf,
     state: State,
 }
@@ -35,8 +34,20 @@ enum State {
 }
 
 impl Watch {
-    pub(super) fn new(object: Ebpf, btf: Btf, pin: PathBuf) -> Self {
-        Self { object, btf, pin, state: State::Inherited }
+    /// Loads the program of `object`, whose maps must still be in it; it is pinned at `pin` once it is attached.
+    pub(super) fn load(mut object: Ebpf, btf: &Btf, pin: PathBuf) -> Self {
+        let loaded = program::<BtfTracePoint>(&mut object, name::CLOSE_SEEDED)
+            .and_then(|close| close.load(TRACEPOINT, btf));
+        let state = match loaded {
+            Ok(()) => State::Inherited,
+            Err(error) => impossible(&error),
+        };
+        Self { object, pin, state }
+    }
+
+    /// Returns the object, to take its maps out.
+    pub(super) fn object(&mut self) -> &mut Ebpf {
+        &mut self.object
     }
 
     /// Attaches the program if it is not; afterwards closes are exact, unless the kernel does not take it.
@@ -44,10 +55,7 @@ impl Watch {
         if matches!(self.state, State::Inherited | State::Idle) {
             self.state = match self.attach() {
                 Ok(()) => State::Attached,
-                Err(error) => {
-                    tracing::info!(%error, "closes of older connections are found by a sweep each second");
-                    State::Impossible
-                }
+                Err(error) => impossible(&*error),
             };
         }
     }
@@ -68,10 +76,6 @@ impl Watch {
 
     fn attach(&mut self) -> Result<(), Box<dyn std::error::Error>> {
         let close = program::<BtfTracePoint>(&mut self.object, name::CLOSE_SEEDED)?;
-        match close.load(TRACEPOINT, &self.btf) {
-            Ok(()) | Err(ProgramError::AlreadyLoaded) => {}
-            Err(error) => return Err(error.into()),
-        }
         let id = close.attach()?;
         let link: FdLink = close.take_link(id)?.into();
         // The new one is attached before an earlier agent's goes: between the two each close is still taken once.
@@ -79,6 +83,11 @@ impl Watch {
         link.pin(&self.pin)?;
         Ok(())
     }
+}
+
+fn impossible(error: &dyn std::error::Error) -> State {
+    tracing::info!(%error, "closes of older connections are found by a sweep each second");
+    State::Impossible
 }
 
 /// Fires at every change of state of every TCP socket.

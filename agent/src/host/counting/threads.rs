@@ -177,14 +177,14 @@ impl Shared {
     /// Sends a report if there is room, and wakes the receiver; gives it back when there is none.
     ///
     /// When the receiver is gone the report is dropped: the daemon is stopping.
-    pub(super) fn send(&self, out: &Sender<Report>, report: Report) -> Result<(), Report> {
+    pub(super) fn send(&self, out: &Sender<Report>, report: Report) -> Option<Report> {
         match out.try_send(report) {
             Ok(()) => {
                 self.wake.wake();
-                Ok(())
+                None
             }
-            Err(TrySendError::Full(report)) => Err(report),
-            Err(TrySendError::Disconnected(_)) => Ok(()),
+            Err(TrySendError::Full(report)) => Some(report),
+            Err(TrySendError::Disconnected(_)) => None,
         }
     }
 
