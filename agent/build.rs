@@ -73,7 +73,10 @@ fn build() -> Result<(), String> {
         let leaks = name.to_str().is_some_and(|name| {
             name.starts_with("CARGO_") && name != "CARGO_HOME"
                 || name.starts_with("RUSTC")
-                || matches!(name, "RUSTFLAGS" | "RUSTDOCFLAGS" | "CARGO" | "TARGET" | "HOST" | "RUSTUP_TOOLCHAIN")
+                || matches!(
+                    name,
+                    "RUSTFLAGS" | "RUSTDOCFLAGS" | "CARGO" | "TARGET" | "HOST" | "RUSTUP_TOOLCHAIN"
+                )
         });
         if leaks {
             command.env_remove(name);

@@ -24,6 +24,7 @@ use std::{
 mod build;
 mod disk;
 mod name;
+mod wanted;
 
 pub use disk::Disk;
 pub use name::{BadName, NodeName};
@@ -98,14 +99,6 @@ pub struct Mesh {
     pub connect_timeout: Span,
     /// Wait after a failed connection.
     pub reconnect_interval: Span,
-    /// Silence after which a connection is closed.
-    pub idle_timeout: Span,
-    /// Time between signs of life on an idle connection.
-    pub keepalive_interval: Span,
-    /// Frames that may wait for one peer.
-    pub max_backlog: usize,
-    /// Frames handled for one connection in its turn.
-    pub messages_per_iter: usize,
     /// Socket buffers of connections this node opens, in bytes; `None` leaves them to the kernel.
     pub buffer: Option<u32>,
 }

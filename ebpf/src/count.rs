@@ -1,8 +1,8 @@
 //! One host's entry: add, take away, announce.
 //!
 //! Invariants: 1. an entry marked as retired counts nothing, so that deleting it loses nothing; 2. the count is
-//! changed before the drain epoch is read, and the agent raises the epoch before it drains and reads: so a change
-//! is either in what the agent reads or announced again; 3. one announcement per host and epoch.
+//! changed before the drain epoch is read, and the agent drains, then raises the epoch, then reads: so a change is
+//! either in what the agent reads or announced again after its drain; 3. one announcement per host and epoch.
 use crate::atomic;
 use crate::maps::{CHANGES, CONTROL, Hosts, INBOUND_HOSTS, OUTBOUND_HOSTS, STATS};
 use aya_ebpf::bindings::BPF_NOEXIST;

@@ -1,5 +1,7 @@
 //! Every limit of the system in one place. Full means a stated, counted action, named beside each bound.
 
+use crate::time::Span;
+
 // --- names and members -------------------------------------------------------------------------------------
 
 /// Longest node or group name, bytes. Longer is refused where it is read (configuration, hello).
@@ -32,6 +34,11 @@ pub const SEND_WINDOW: usize = 256 * 1024;
 /// Bytes handed to a connection and not yet written at which deltas to that peer are dropped; the peer gets
 /// the full state again, from the start, once the connection drains. Counted as `lagged`.
 pub const SEND_QUEUE_MAX: usize = 4 * 1024 * 1024;
+/// Shortest and longest time between heartbeats. Others are refused by the configuration; a peer that announces
+/// others is taken to mean the nearest of these.
+pub const HEARTBEAT_MIN: Span = Span::from_ms(5);
+/// See [`HEARTBEAT_MIN`].
+pub const HEARTBEAT_MAX: Span = Span::from_secs(1);
 /// Longest text a peer may give as the reason of a refusal, bytes. Longer is cut when sent, refused when read.
 pub const REASON_BYTES_MAX: usize = 512;
 

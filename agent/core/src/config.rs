@@ -14,6 +14,8 @@ pub mod diagnostic;
 pub mod draft;
 pub mod lexer;
 pub mod load;
+#[cfg(test)]
+pub(crate) mod memory;
 pub mod parser;
 pub mod place;
 pub mod report;

@@ -23,7 +23,7 @@ use crate::{
     wire::{Frame, FrameError, Message, Object},
 };
 use alloc::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     string::String,
     sync::Arc,
     vec::Vec,
@@ -46,7 +46,8 @@ pub struct Settings {
     pub build: Arc<str>,
     /// The other nodes. Fewer than [`NODES_MAX`](crate::bounds::NODES_MAX).
     pub peers: BTreeMap<Arc<str>, IpAddr>,
-    /// Time between heartbeats, 5 ms to 1 s.
+    /// Time between heartbeats, [`HEARTBEAT_MIN`](crate::bounds::HEARTBEAT_MIN) to
+    /// [`HEARTBEAT_MAX`](crate::bounds::HEARTBEAT_MAX).
     pub heartbeat: Span,
     /// Pause before a failed connection is tried again.
     pub reconnect: Span,
@@ -74,6 +75,9 @@ pub enum Input<'a> {
     Accepted(LinkId, IpAddr),
     /// A connection asked for by [`Output::Dial`] stands.
     Connected(LinkId),
+    /// Some bytes of a frame arrived, not all: on a slow connection the only sign of life for a while. Told as
+    /// often as bytes are read without completing a frame.
+    Part(LinkId),
     /// A frame arrived.
     Frame(LinkId, Frame<'a>),
     /// What arrived is no frame. The connection is to be given up.
@@ -175,6 +179,8 @@ pub struct Node {
     beat_at: Instant,
     refused: u64,
     stopping: bool,
+    /// Objects whose own counts are not known yet; see [`Node::awaiting_counts`].
+    awaited: BTreeSet<Object>,
     outputs: VecDeque<Output>,
 }
 
@@ -186,7 +192,10 @@ struct Entry {
     incarnation: Option<u64>,
     outgoing: Outgoing,
     incoming: Option<Incoming>,
-    trouble: Option<String>,
+    /// What stands between this node's counts and it; over when it welcomes this node.
+    trouble_out: Option<String>,
+    /// What was wrong with the connection it opened; over when all its counts have come on a later one.
+    trouble_in: Option<String>,
     lagged: u64,
     gaps: u64,
 }
@@ -206,6 +215,7 @@ impl Node {
             links_dialed: 0,
             refused: 0,
             stopping: false,
+            awaited: BTreeSet::new(),
             outputs: VecDeque::new(),
             settings,
         };
@@ -213,13 +223,27 @@ impl Node {
         node
     }
 
-    /// Takes one fact. Never blocks, never fails; effects wait in [`Self::poll_output`].
+    /// Holds this node's own counts back until [`Input::AllCounts`] has come for every object, so that a daemon may
+    /// greet its peers, and learn theirs, while its kernel programs are still being loaded.
+    #[must_use]
+    pub fn awaiting_counts(mut self) -> Self {
+        self.awaited = Object::ALL.into();
+        self
+    }
+
+    /// Takes one fact. Never blocks, never fails; effects wait in [`Self::poll_output`]. A node that was told
+    /// to stop takes none.
     pub fn handle(&mut self, now: Instant, input: Input<'_>) {
+        if self.stopping {
+            return;
+        }
+        self.excuse_own_stall(now);
         match input {
             Input::Counts(object, changes) => self.on_counts(now, object, changes),
             Input::AllCounts(object, counts) => self.on_all_counts(now, object, counts),
             Input::Accepted(link, remote) => self.on_accepted(now, link, remote),
             Input::Connected(link) => self.on_connected(now, link),
+            Input::Part(link) => self.on_part(now, link),
             Input::Frame(link, frame) => self.on_frame(now, link, &frame),
             Input::Garbage(link, error) => self.on_garbage(now, link, error),
             Input::Wrote(link, bytes) => self.on_wrote(link, bytes),
@@ -311,7 +335,7 @@ impl Node {
     /// Everything that is due by time alone, and whatever full transfers can move.
     fn on_time(&mut self, now: Instant) {
         if self.stopping {
-            return;
+            return; // just now
         }
         self.flush_due(now);
         for name in self.peers.keys().cloned().collect::<Vec<_>>() {
@@ -319,10 +343,24 @@ impl Node {
         }
         self.drop_silent_strangers(now);
         if now >= self.beat_at {
-            self.say_to_all(&Message::Heartbeat);
+            self.say_to_all(Sender::beat);
             self.beat_at = now + self.settings.heartbeat;
         }
         self.advance_transfers();
+    }
+
+    /// Did this node itself not run, then it could not hear anybody: what its peers said may wait in its own
+    /// queues. Nothing that waits for others is held against them for as long as this node was late.
+    fn excuse_own_stall(&mut self, now: Instant) {
+        let late = now.since(self.beat_at);
+        if late < self.settings.heartbeat {
+            return;
+        }
+        for entry in self.peers.values_mut() {
+            entry.peer.excuse(now, late);
+            entry.outgoing.excuse(late);
+        }
+        self.links.values_mut().for_each(|role| role.excuse(late));
     }
 
     fn tick_peer(&mut self, now: Instant, name: &Arc<str>) {
@@ -350,15 +388,14 @@ impl Node {
     }
 
     fn on_reload(&mut self, now: Instant, settings: Settings) {
-        let objects_before = self.settings.replicate.keys().copied().collect::<Vec<_>>();
-        let liveness = Liveness::new(settings.heartbeat);
-        if liveness != Liveness::new(self.settings.heartbeat) {
-            self.beat_at = now;
-        }
         let incarnation = self.settings.incarnation;
-        self.settings = Settings { incarnation, ..settings };
+        let before = core::mem::replace(&mut self.settings, Settings { incarnation, ..settings });
+        if self.settings.heartbeat != before.heartbeat {
+            self.beat_at = now;
+            self.repeat_hello();
+        }
         self.take_peers(now);
-        if self.settings.replicate.keys().copied().ne(objects_before) {
+        if self.settings.replicate.keys().ne(before.replicate.keys()) {
             for entry in self.peers.values_mut() {
                 if let Outgoing::Up { sender, .. } = &mut entry.outgoing {
                     sender.restart(&Object::ALL);
@@ -385,7 +422,8 @@ impl Node {
                 incarnation: None,
                 outgoing: Outgoing::Idle { until: now },
                 incoming: None,
-                trouble: None,
+                trouble_out: None,
+                trouble_in: None,
                 lagged: 0,
                 gaps: 0,
             });
@@ -393,7 +431,7 @@ impl Node {
     }
 
     fn on_stop(&mut self) {
-        self.say_to_all(&Message::Goodbye);
+        self.say_to_all(|sender| Some(sender.say(&Message::Goodbye)));
         for link in core::mem::take(&mut self.links).into_keys() {
             self.emit(Output::Close(link));
         }
@@ -402,12 +440,12 @@ impl Node {
     }
 
     /// Notes what stands between this node and a peer, and tells it when it is news.
-    fn trouble(&mut self, name: &Arc<str>, text: String) {
-        let Some(entry) = self.peers.get_mut(name) else { return };
-        if entry.trouble.as_ref() == Some(&text) {
+    fn trouble(&mut self, name: &Arc<str>, way: fn(&mut Entry) -> &mut Option<String>, text: String) {
+        let Some(noted) = self.peers.get_mut(name).map(way) else { return };
+        if noted.as_ref() == Some(&text) {
             return;
         }
-        entry.trouble = Some(text.clone());
+        *noted = Some(text.clone());
         self.emit(Output::Event(Event::Trouble { with: name.clone(), text }));
     }
 }
@@ -425,7 +463,7 @@ impl Entry {
             complete: self.incoming.as_ref().is_some_and(|incoming| incoming.receiver.is_complete()),
             lagged: self.lagged + self.outgoing.sender().map_or(0, Sender::lagged),
             gaps: self.gaps + self.incoming.as_ref().map_or(0, |incoming| incoming.receiver.gaps()),
-            trouble: self.trouble.clone(),
+            trouble: self.trouble_out.as_ref().or(self.trouble_in.as_ref()).cloned(),
         }
     }
 }

@@ -16,7 +16,7 @@ use convoy_core::{
     node::{Input, Node, Settings},
     wire::Object,
 };
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::{
     cell::RefCell,
     io,
@@ -45,36 +45,74 @@ pub enum Order {
     Stop,
 }
 
-/// What arrives for the cluster thread. Whoever puts something in wakes `wake`.
+/// What arrives for the cluster thread, besides orders. Whoever puts something in wakes it.
 #[derive(Debug)]
 pub struct Inbox {
     /// From the sampler.
     pub reports: Receiver<Report>,
     /// From control clients.
     pub questions: Receiver<Query>,
-    /// From the daemon.
-    pub orders: Receiver<Order>,
-    /// Polled by the cluster thread.
-    pub wake: Wake,
+    /// Told when the thread ends, however it ends: without it the daemon would look alive.
+    pub ends: Sender<&'static str>,
 }
 
-/// Starts the thread. It ends after [`Order::Stop`]. A node without peers has no listener.
+/// The running thread. Dropping it stops it, with goodbyes.
+#[derive(Debug)]
+pub struct ClusterThread {
+    orders: Sender<Order>,
+    wake: Wake,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl ClusterThread {
+    /// Gives an order. A thread that has ended takes none; `Inbox::ends` was told.
+    pub fn order(&self, order: Order) {
+        match self.orders.send(order) {
+            Ok(()) => self.wake.wake(),
+            Err(_) => tracing::debug!("the cluster thread has ended already"),
+        }
+    }
+
+    /// Says goodbye to the peers and waits for the end; gives back what the thread panicked with.
+    pub fn stop(mut self) -> thread::Result<()> {
+        self.join()
+    }
+
+    fn join(&mut self) -> thread::Result<()> {
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        self.order(Order::Stop);
+        thread.join()
+    }
+}
+
+impl Drop for ClusterThread {
+    fn drop(&mut self) {
+        if self.join().is_err() {
+            tracing::error!("the cluster thread panicked; its message is above");
+        }
+    }
+}
+
+/// Starts the thread, which polls `wake`. A node without peers has no listeners.
 ///
 /// # Errors
 /// The thread, or its ring, cannot be made; the text says what the kernel answered.
-pub fn spawn(plan: Plan, listener: Option<TcpListener>, inbox: Inbox) -> io::Result<JoinHandle<()>> {
-    // The ring is made on its thread; its refusal must reach the daemon before it says it is ready.
+pub fn spawn(plan: Plan, listeners: Vec<TcpListener>, inbox: Inbox, wake: Wake) -> io::Result<ClusterThread> {
+    let (orders, taken) = unbounded();
+    let sleeper = wake.clone();
+    // The ring is made on its thread; its refusal must reach the daemon before anything else is started.
     let (made, answer) = crossbeam_channel::bounded(1);
     let thread = thread::Builder::new().name("cluster".into()).spawn(move || {
+        let _told = Told(inbox.ends.clone());
         let runtime = match tokio_uring::Runtime::new(tokio_uring::builder().entries(RING_ENTRIES)) {
             Ok(runtime) => runtime,
             Err(error) => return drop(made.send(Err(error))),
         };
         drop(made.send(Ok(())));
-        runtime.block_on(run(plan, listener, inbox));
+        runtime.block_on(run(plan, listeners, inbox, taken, sleeper));
     })?;
     match answer.recv() {
-        Ok(Ok(())) => Ok(thread),
+        Ok(Ok(())) => Ok(ClusterThread { orders, wake, thread: Some(thread) }),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(io::Error::other("the cluster thread ended while it started")),
     }
@@ -84,33 +122,38 @@ pub fn spawn(plan: Plan, listener: Option<TcpListener>, inbox: Inbox) -> io::Res
 struct Cluster {
     mesh: Rc<Mesh>,
     address: RefCell<Option<IpAddr>>,
-    /// The latest word of the sampler on the kernel's side.
-    kernel: RefCell<State>,
+    /// The latest word of the sampler on the kernel's side; none while the programs are being loaded.
+    kernel: RefCell<Option<State>>,
 }
 
-async fn run(plan: Plan, listener: Option<TcpListener>, inbox: Inbox) {
+async fn run(plan: Plan, listeners: Vec<TcpListener>, inbox: Inbox, orders: Receiver<Order>, wake: Wake) {
     let Plan { node, address, port } = plan;
-    let mesh = Mesh::new(port, address, |now| Node::new(node, now));
+    let mesh = Mesh::new(port, address, |now| Node::new(node, now).awaiting_counts());
     let cluster =
         Rc::new(Cluster { mesh: mesh.clone(), address: RefCell::new(address), kernel: RefCell::default() });
-    tokio::task::spawn_local(cluster.take_in(inbox));
-    mesh.run(listener).await;
+    tokio::task::spawn_local(cluster.take_in(inbox, orders, wake));
+    mesh.run(listeners).await;
 }
 
 impl Cluster {
-    async fn take_in(self: Rc<Self>, inbox: Inbox) {
-        if let Err(error) = self.take_in_until_unable(inbox).await {
+    async fn take_in(self: Rc<Self>, inbox: Inbox, orders: Receiver<Order>, wake: Wake) {
+        if let Err(error) = self.take_in_until_unable(inbox, orders, wake).await {
             tracing::error!(%error, "the cluster thread cannot be woken; stopping");
             self.mesh.feed(Input::Stop);
         }
     }
 
-    async fn take_in_until_unable(&self, inbox: Inbox) -> io::Result<()> {
-        let sleeper = Sleeper::new(inbox.wake)?;
+    async fn take_in_until_unable(
+        &self,
+        inbox: Inbox,
+        orders: Receiver<Order>,
+        wake: Wake,
+    ) -> io::Result<()> {
+        let sleeper = Sleeper::new(wake)?;
         loop {
             sleeper.woken().await?;
-            inbox.orders.try_iter().for_each(|order| self.obey(order));
-            inbox.questions.try_iter().for_each(|query| self.answer(query));
+            orders.try_iter().for_each(|order| self.obey(order));
+            inbox.questions.try_iter().for_each(|query| self.answer(&query));
             for report in inbox.reports.try_iter() {
                 self.take_report(report);
                 // A report may hold thousands of hosts: sockets and timers get their turn after each.
@@ -139,7 +182,18 @@ impl Cluster {
             Report::Changed { direction, entries } => {
                 self.mesh.feed(Input::Counts(Object::of(direction), &entries));
             }
-            Report::State(state) => *self.kernel.borrow_mut() = state,
+            Report::State(state) => *self.kernel.borrow_mut() = Some(state),
+        }
+    }
+}
+
+/// Tells the daemon that the thread has ended, however it ended.
+struct Told(Sender<&'static str>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if self.0.send("cluster").is_err() {
+            tracing::debug!("the daemon ended before the cluster thread");
         }
     }
 }

@@ -1,74 +1,71 @@
-//! What the sampler tells the cluster thread.
-use convoy_common::{
-    addr::Host,
-    count::{Count, Direction},
-};
+//! Counting connections: loads the kernel programs, adopts what is pinned, tells the cluster what changes, repairs.
+//!
+//! Invariants: 1. a count is changed by the kernel's atomics only, never by writing a whole entry; 2. counting goes
+//! on while no agent runs, and a new agent takes over without a gap; 3. what the agent was told and what the kernel
+//! holds differ only until the next drain; 4. what the kernel holds and what sockets exist differ only until two
+//! audits have seen it, and the difference is exported; 5. no table grows without bound: idle hosts go first, then
+//! new ones are refused, counted, and picked up when there is room.
+//! Does not sum, limit or replicate.
+//!
+//! Two threads: the sampler drains changes and never waits for anything else, so that a change is seen at a peer in
+//! a fraction of a millisecond; the auditor lists sockets, seeds, repairs and reclaims, which takes longer.
+mod audit;
+mod error;
+mod load;
+mod place;
+mod plan;
+mod reclaim;
+mod report;
+mod sampler;
+mod seeds;
+mod tables;
+mod threads;
+
+pub use error::Error;
+pub use load::{Counting, open, remove};
+pub use place::{default_bpffs, default_cgroup};
+pub use report::{Drift, Report, State, Table};
+pub use threads::{Handle, Options, spawn};
+
+use convoy_common::kernel::HOSTS_DEFAULT;
 use std::path::PathBuf;
 
-/// A message of the sampler.
-#[derive(Debug)]
-pub enum Report {
-    /// Every host of a direction.
-    Full {
-        /// Which table.
-        direction: Direction,
-        /// All of it.
-        entries: Vec<(Host, Count)>,
-    },
-    /// Hosts whose count changed; `None` when a host is no longer counted.
-    Changed {
-        /// Which table.
-        direction: Direction,
-        /// What they are now.
-        entries: Vec<(Host, Option<Count>)>,
-    },
-    /// The kernel's side as a whole.
-    State(State),
-}
-
-/// The kernel's side.
-#[derive(Clone, Debug, Default)]
-pub struct State {
-    /// Directory of the pins.
+/// What is counted, and where it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Directory on a bpffs for pins; made if need be. One node one directory.
     pub bpffs: PathBuf,
-    /// Directory the programs are attached to.
+    /// Directory of the cgroup2 hierarchy; connections of processes at and below it are counted.
     pub cgroup: PathBuf,
-    /// The maps were there already.
-    pub adopted: bool,
-    /// By direction.
-    pub tables: [Table; 2],
-    /// Connections older than the attach that are counted.
-    pub seeded: u64,
-    /// Change notices that found no room.
-    pub notices_lost: u64,
-    /// Result of the audits.
-    pub drift: Drift,
-    /// What an operator should look at.
-    pub troubles: Vec<String>,
+    /// Directory for the verifier's log, should it refuse a program.
+    pub state: PathBuf,
+    /// Local ports whose inbound connections are counted.
+    pub inbound_ports: Vec<u16>,
+    /// Remote ports whose outbound connections are counted.
+    pub outbound_ports: Vec<u16>,
+    /// Hosts the inbound table takes, at least 1. About 80 bytes of kernel memory each, taken as hosts appear.
+    pub hosts_max_inbound: u32,
+    /// Hosts the outbound table takes, at least 1.
+    pub hosts_max_outbound: u32,
 }
 
-/// A host table of the kernel.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Table {
-    /// Hosts in it.
-    pub used: u64,
-    /// Hosts it can hold.
-    pub max: u64,
-    /// Connections not counted because it was full.
-    pub refused: u64,
-    /// Idle hosts taken out.
-    pub reclaimed: u64,
+impl Settings {
+    /// SMTP, submission over TLS, submission, and its usual alternative.
+    pub const PORTS_DEFAULT: [u16; 4] = [25, 465, 587, 2525];
+
+    /// Returns settings with the default ports and sizes.
+    pub fn new(bpffs: PathBuf, cgroup: PathBuf, state: PathBuf) -> Self {
+        Self {
+            bpffs,
+            cgroup,
+            state,
+            inbound_ports: Self::PORTS_DEFAULT.to_vec(),
+            outbound_ports: Self::PORTS_DEFAULT.to_vec(),
+            hosts_max_inbound: HOSTS_MAX_DEFAULT,
+            hosts_max_outbound: HOSTS_MAX_DEFAULT,
+        }
+    }
 }
 
-/// Result of the audits.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Drift {
-    /// Connections by which inbound counts were off at the latest audit.
-    pub inbound: u64,
-    /// The same of outbound counts.
-    pub outbound: u64,
-    /// Audits so far.
-    pub audits: u64,
-    /// Connections by which counts were put right.
-    pub repaired: u64,
-}
+#[expect(clippy::cast_possible_truncation, reason = "a constant far below")]
+const HOSTS_MAX_DEFAULT: u32 = HOSTS_DEFAULT as u32;

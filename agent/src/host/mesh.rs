@@ -109,8 +109,8 @@ impl Mesh {
     }
 
     /// Runs until the node has stopped: takes connections and keeps the node's deadlines.
-    pub async fn run(self: Rc<Self>, listener: Option<TcpListener>) {
-        if let Some(listener) = listener {
+    pub async fn run(self: Rc<Self>, listeners: Vec<TcpListener>) {
+        for listener in listeners {
             tokio::task::spawn_local(self.clone().accept(listener));
         }
         tokio::task::spawn_local(self.clone().keep_time());

@@ -64,10 +64,6 @@ pub(super) fn settings(
             peer_port: own_ports.unwrap_or(PEER_PORT),
             connect_timeout: server.span("connect_timeout"),
             reconnect_interval: server.span("reconnect_interval"),
-            idle_timeout: server.span("idle_timeout"),
-            keepalive_interval: server.span("keepalive_interval"),
-            max_backlog: server.number("max_backlog"),
-            messages_per_iter: server.number("messages_per_iter"),
             buffer: server.buffer("tcpbuf_size"),
         },
     })

@@ -92,13 +92,8 @@ impl<K: Plain, V: Plain> Table<K, V> {
             Update::Any => 0,
             Update::New => 1,
         };
-        let attr = Element {
-            map: word(self.fd.as_fd()),
-            pad: 0,
-            key: address(key),
-            value: address(value),
-            flags,
-        };
+        let attr =
+            Element { map: word(self.fd.as_fd()), pad: 0, key: address(key), value: address(value), flags };
         // SAFETY: both addresses are of live values with the map's sizes, see `new`; the kernel only reads them.
         unsafe { call(MAP_UPDATE_ELEM, attr) }.map(drop)
     }

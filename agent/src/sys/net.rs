@@ -1,24 +1,13 @@
 //! Sockets as io_uring wants them: blocking mode (the ring waits, not the caller), options set.
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
 };
 use tokio::net::TcpSocket;
 
-/// Returns a listener on `port` of `address`; `None` is every address of both families, or of IPv4 where the
-/// kernel has no IPv6.
-pub fn listen(address: Option<IpAddr>, port: u16) -> io::Result<TcpListener> {
-    match address {
-        Some(address) => TcpListener::bind((address, port)),
-        None => {
-            TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).or_else(|error| match error.raw_os_error() {
-                Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL) => {
-                    TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))
-                }
-                _ => Err(error),
-            })
-        }
-    }
+/// Returns a listener on `address`.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(address)
 }
 
 /// Connects to `to` from `source`, if it is given and of the same family. Waits as long as the kernel does;

@@ -15,8 +15,9 @@ impl Effective {
     /// Reads those of the calling thread.
     pub fn read() -> io::Result<Self> {
         let status = fs::read_to_string("/proc/thread-self/status")?;
-        effective(&status)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "/proc/thread-self/status has no CapEff line"))
+        effective(&status).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidData, "/proc/thread-self/status has no CapEff line")
+        })
     }
 
     /// Tells whether `capability` is among them.
@@ -39,7 +40,10 @@ impl Kernel {
     pub fn running() -> io::Result<Self> {
         let release = fs::read_to_string("/proc/sys/kernel/osrelease")?;
         version(&release).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("kernel release {release:?} does not begin with numbers"))
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("kernel release {release:?} does not begin with numbers"),
+            )
         })
     }
 }

@@ -158,7 +158,9 @@ fn parse(payload: &[u8]) -> io::Result<Option<Socket<'_>>> {
             INET_DIAG_SK_BPF_STORAGES => {
                 socket.stored = Attributes(value)
                     .find(|(kind, _)| *kind == SK_DIAG_BPF_STORAGE)
-                    .and_then(|(_, one)| Attributes(one).find(|(kind, _)| *kind == SK_DIAG_BPF_STORAGE_MAP_VALUE))
+                    .and_then(|(_, one)| {
+                        Attributes(one).find(|(kind, _)| *kind == SK_DIAG_BPF_STORAGE_MAP_VALUE)
+                    })
                     .map(|(_, value)| value);
             }
             _ => {}

@@ -112,13 +112,15 @@ impl Parser<'_> {
         let (at, first) = (self.token.token, self.token.first);
         self.check_name(name, at);
         self.bump();
+        if let Some(readonly) = include(self.raw(at)) {
+            return self.include(name, at, readonly);
+        }
         let open = Open { name: at, first };
         match self.token.token.kind {
             T::LeftBrace => self.scope(open, name, None),
             T::LeftBracket => self.assign_dictionary(name),
             T::Equals => self.after_equals(open, name),
             T::Word(quote) => self.after_word(open, name, quote),
-            _ if include(self.raw(at)).is_some() => self.fault(Fault::NoPath, at),
             _ => {
                 self.fault(Fault::NoEquals { name: self.quoted(at) }, at);
                 self.recover();
@@ -126,17 +128,34 @@ impl Parser<'_> {
         }
     }
 
-    /// `name word`: an include, or a scope with an instance, or a mistake.
+    /// After one of the two keywords, which are never names.
+    fn include(&mut self, name: Word, at: Token, readonly: bool) {
+        let Seen { token, first } = self.token;
+        match token.kind {
+            T::Word(_) if first && self.ahead.token.kind == T::Equals => self.fault(Fault::NoPath, at),
+            T::Word(quote) => {
+                self.bump();
+                self.push(name, token.end, Kind::Include { readonly, target: word(token, quote) });
+            }
+            T::Equals => {
+                self.fault(Fault::IncludeEquals, token);
+                self.bump();
+                self.recover();
+            }
+            _ => {
+                self.fault(Fault::NoPath, at);
+                self.recover();
+            }
+        }
+    }
+
+    /// `name word`: a scope with an instance, or a mistake.
     fn after_word(&mut self, open: Open, name: Word, quote: Quote) {
         let Seen { token, first } = self.token;
         let second = word(token, quote);
         if self.ahead.token.kind == T::LeftBrace {
             self.bump();
             return self.scope(open, name, Some(second));
-        }
-        if let Some(readonly) = include(self.raw(open.name)) {
-            self.bump();
-            return self.push(name, token.end, Kind::Include { readonly, target: second });
         }
         let starts_next = matches!(self.ahead.token.kind, T::Equals | T::LeftBracket | T::Word(_));
         if first && starts_next {
@@ -153,12 +172,6 @@ impl Parser<'_> {
         self.bump();
         let Seen { token, first } = self.token;
         match token.kind {
-            _ if include(self.raw(open.name)).is_some() => {
-                self.fault(Fault::IncludeEquals, equals);
-                if matches!(token.kind, T::Word(_)) {
-                    self.bump();
-                }
-            }
             T::LeftBrace => self.scope(open, name, None),
             T::LeftParen => self.assign_array(name),
             T::LeftBracket => self.assign_dictionary(name),
@@ -263,7 +276,7 @@ impl Parser<'_> {
                     return self.rewind(key.start, key_first);
                 }
                 self.fault(Fault::NoPair { key: self.quoted(key), single }, key);
-                return self.recover_value();
+                return if single { self.recover() } else { self.recover_value() };
             }
             self.bump();
             let value = self.token.token;

@@ -58,12 +58,14 @@ pub struct Peer {
     state: State,
     since: Instant,
     heard: Instant,
+    /// Silence counts from here: when it was heard, later by what this node could not have heard.
+    listening: Instant,
 }
 
 impl Peer {
     /// Returns a peer that was never heard.
     pub fn new(liveness: Liveness, now: Instant) -> Self {
-        Self { liveness, state: State::Gone, since: now, heard: now }
+        Self { liveness, state: State::Gone, since: now, heard: now, listening: now }
     }
 
     /// Returns the state.
@@ -81,10 +83,20 @@ impl Peer {
         self.heard
     }
 
+    /// The peer said how often it is heard. Takes effect from what was last heard on.
+    pub fn expect(&mut self, liveness: Liveness) {
+        self.liveness = liveness;
+    }
+
     /// Something of this peer arrived on a connection that said who it is. Returns the new state if it changed.
     pub fn heard(&mut self, now: Instant) -> Option<State> {
-        self.heard = now;
+        (self.heard, self.listening) = (now, now);
         self.enter(State::Alive, now)
+    }
+
+    /// This node did not run for `late`: silence that it could not have heard is no evidence.
+    pub fn excuse(&mut self, now: Instant, late: Span) {
+        self.listening = (self.listening + late).min(now);
     }
 
     /// Its connection closed without a goodbye. Returns the new state if it changed.
@@ -102,7 +114,7 @@ impl Peer {
 
     /// Time has passed. Returns the new state if it changed.
     pub fn tick(&mut self, now: Instant) -> Option<State> {
-        let silent = now.since(self.heard);
+        let silent = now.since(self.listening);
         match self.state {
             State::Alive | State::Suspect if silent >= self.liveness.gone_after => {
                 self.enter(State::Gone, now)
@@ -115,8 +127,8 @@ impl Peer {
     /// Returns when `tick` may next have something to say.
     pub fn deadline(&self) -> Option<Instant> {
         match self.state {
-            State::Alive => Some(self.heard + self.liveness.suspect_after),
-            State::Suspect => Some(self.heard + self.liveness.gone_after),
+            State::Alive => Some(self.listening + self.liveness.suspect_after),
+            State::Suspect => Some(self.listening + self.liveness.gone_after),
             State::Gone => None,
         }
     }
@@ -189,6 +201,15 @@ mod tests {
     #[test]
     fn a_stall_of_one_tick_too_many_ends_in_gone_at_once() {
         assert_eq!(heard_at(0).tick(at(60_000)), Some(State::Gone));
+    }
+
+    #[test]
+    fn silence_that_nobody_listened_to_does_not_count() {
+        let mut peer = heard_at(0);
+        peer.tick(at(400));
+        peer.excuse(at(60_000), Span::from_ms(59_500));
+        assert_eq!((peer.tick(at(60_000)), peer.deadline()), (None, Some(at(61_500))));
+        assert_eq!((peer.heard_at(), peer.tick(at(61_500))), (at(0), Some(State::Gone)));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! This node's counts on their way to one peer, over one connection.
 //!
 //! Invariants:
-//! 1. a connection begins with a full transfer; deltas go between and after its ranges;
+//! 1. a connection begins with a full transfer; deltas go between and after its ranges, never before: they
+//!    would tell what the ranges tell again, and keep the connection from draining;
 //! 2. at most [`bounds::SEND_QUEUE_MAX`] bytes wait: beyond it deltas are dropped and a new full transfer starts
 //!    as soon as the connection drains, so a slow peer costs bounded memory and ends up right;
 //! 3. a range is read from the tree when it is sent: what changed before is in it, what changes after is a delta.
@@ -63,13 +64,21 @@ impl Sender {
         bytes
     }
 
-    /// Returns the frame of a delta, or `None` when too much waits and the peer gets the full state later.
+    /// Returns the frame of a heartbeat, or `None` when enough waits to be the sign of life itself: a connection
+    /// that takes nothing must not fill with heartbeats.
+    pub fn beat(&mut self) -> Option<Vec<u8>> {
+        (self.waiting < bounds::SEND_WINDOW).then(|| self.say(&Message::Heartbeat))
+    }
+
+    /// Returns the frame of a delta, or `None` when the peer gets the full state later: it has not begun, or
+    /// too much waits and it begins anew.
     pub fn delta(&mut self, objects: &[Object], object: Object, entries: &EntryBuf) -> Option<Vec<u8>> {
+        if self.opens {
+            return None; // the transfer has yet to read it
+        }
         if self.waiting >= bounds::SEND_QUEUE_MAX {
-            if !self.opens {
-                self.lagged += 1;
-                self.restart(objects);
-            }
+            self.lagged += 1;
+            self.restart(objects);
             return None;
         }
         Some(self.say(&Message::Delta { object, entries: entries.as_entries() }))

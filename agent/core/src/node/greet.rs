@@ -3,11 +3,12 @@
 //! A node is believed to be the peer it names only if it speaks from the address that the peer list gives that
 //! name; so two nodes with one name are told apart, and both are told.
 use super::{
-    Node, Output,
+    Node, Output, Settings,
     links::{ANSWER_WITHIN, Incoming, LinkId, Outgoing, Role, remembers},
 };
 use crate::{
-    group::{Receiver, Sender},
+    bounds,
+    group::{Liveness, Receiver, Sender},
     time::{Instant, Span},
     wire::{Frame, Message, Object, Refusal, message, message::Hello},
 };
@@ -22,13 +23,7 @@ impl Node {
     /// The connection to a peer stands: say hello.
     pub(super) fn on_connected(&mut self, now: Instant, link: LinkId) {
         let Some(Role::Out(name)) = self.links.get(&link) else { return };
-        let hello = Message::Hello(Hello {
-            incarnation: self.settings.incarnation,
-            interval_us: u32::try_from(self.settings.heartbeat.as_ns() / 1_000).unwrap_or(u32::MAX),
-            name: &self.settings.name,
-            group: &self.settings.group,
-            build: &self.settings.build,
-        });
+        let hello = hello(&self.settings);
         let Some(entry) = self.peers.get_mut(name) else { return };
         if !matches!(entry.outgoing, Outgoing::Dialing { link: dialed, .. } if dialed == link) {
             return;
@@ -39,11 +34,38 @@ impl Node {
         self.emit(Output::Send(link, bytes));
     }
 
+    /// The heartbeat has changed: says hello again wherever it was said before.
+    pub(super) fn repeat_hello(&mut self) {
+        let hello = hello(&self.settings);
+        for entry in self.peers.values_mut() {
+            if let Outgoing::Greeting { link, sender, .. } | Outgoing::Up { link, sender } =
+                &mut entry.outgoing
+            {
+                self.outputs.push_back(Output::Send(*link, sender.say(&hello)));
+            }
+        }
+    }
+
+    /// A hello on a connection that has said one: the peer's heartbeat is another now.
+    pub(super) fn on_repeated_hello(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        name: &Arc<str>,
+        hello: &Hello<'_>,
+    ) {
+        let Some(entry) = self.peers.get_mut(name) else { return };
+        if *hello.name != **name || Some(hello.incarnation) != entry.incarnation {
+            return self.refuse(now, link, Refusal::Protocol, "it became another node while connected");
+        }
+        entry.peer.expect(liveness(hello));
+    }
+
     /// The first frame of a connection that was accepted.
     pub(super) fn on_stranger(&mut self, now: Instant, link: LinkId, remote: IpAddr, frame: &Frame<'_>) {
         match Message::parse(frame) {
             Ok(Message::Hello(hello)) => match self.judge_hello(remote, &hello) {
-                Ok(name) => self.welcome(now, link, &name, hello.incarnation, frame.sequence),
+                Ok(name) => self.welcome(now, link, &name, &hello, frame.sequence),
                 Err((code, reason)) => self.refuse(now, link, code, &reason),
             },
             Ok(_) => self.refuse(now, link, Refusal::Protocol, "the first message is not a hello"),
@@ -91,7 +113,7 @@ impl Node {
         let placeholder = Outgoing::Idle { until: Instant::default() };
         entry.outgoing = match core::mem::replace(&mut entry.outgoing, placeholder) {
             Outgoing::Greeting { link: greeted, sender, .. } if greeted == link => {
-                entry.trouble = None;
+                entry.trouble_out = None;
                 Outgoing::Up { link, sender }
             }
             other => other,
@@ -133,17 +155,19 @@ impl Node {
         }
     }
 
-    fn welcome(&mut self, now: Instant, link: LinkId, name: &Arc<str>, incarnation: u64, sequence: u64) {
+    fn welcome(&mut self, now: Instant, link: LinkId, name: &Arc<str>, hello: &Hello<'_>, sequence: u64) {
         let Some(entry) = self.peers.get_mut(name) else { return };
-        let another_life = entry.incarnation.replace(incarnation).is_some_and(|known| known != incarnation);
+        entry.peer.expect(liveness(hello));
+        let known = entry.incarnation.replace(hello.incarnation);
+        let another_life = known.is_some_and(|known| known != hello.incarnation);
         let replaced = entry.incoming.as_ref().map(|incoming| incoming.link);
         if let Some(old) = replaced {
             self.drop_link(old);
         }
         self.end_incoming(name);
         if another_life {
-            // Its earlier counts went with the process that counted them; so did our connection to it.
-            self.forget(name);
+            // Our connection went with the process. Its counts stay until the new process's full transfer replaces
+            // them range by range: the kernel counts on while a daemon restarts, so no sum dips meanwhile.
             let outgoing = self.peers.get(name).and_then(|entry| entry.outgoing.link());
             if let Some(outgoing) = outgoing {
                 self.drop_link(outgoing);
@@ -167,4 +191,20 @@ impl Node {
             self.on_state(now, name, state);
         }
     }
+}
+
+fn hello(settings: &Settings) -> Message<'_> {
+    Message::Hello(Hello {
+        incarnation: settings.incarnation,
+        interval_us: u32::try_from(settings.heartbeat.as_ns() / 1_000).unwrap_or(u32::MAX),
+        name: &settings.name,
+        group: &settings.group,
+        build: &settings.build,
+    })
+}
+
+/// Returns how a peer is judged: by the heartbeat it announces, within the bounds that settings have.
+fn liveness(hello: &Hello<'_>) -> Liveness {
+    let interval = Span::from_us(hello.interval_us.into());
+    Liveness::new(interval.clamp(bounds::HEARTBEAT_MIN, bounds::HEARTBEAT_MAX))
 }

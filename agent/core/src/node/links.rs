@@ -58,6 +58,13 @@ impl Role {
             Self::In(_) | Self::Out(_) => None,
         }
     }
+
+    pub(super) fn excuse(&mut self, late: Span) {
+        match self {
+            Self::Stranger { until, .. } => *until = *until + late,
+            Self::In(_) | Self::Out(_) => {}
+        }
+    }
 }
 
 impl Outgoing {
@@ -65,6 +72,13 @@ impl Outgoing {
         match self {
             Self::Idle { until } | Self::Dialing { until, .. } | Self::Greeting { until, .. } => Some(*until),
             Self::Up { .. } => None,
+        }
+    }
+
+    pub(super) fn excuse(&mut self, late: Span) {
+        match self {
+            Self::Dialing { until, .. } | Self::Greeting { until, .. } => *until = *until + late,
+            Self::Idle { .. } | Self::Up { .. } => {}
         }
     }
 
@@ -93,9 +107,6 @@ impl Outgoing {
 impl Node {
     pub(super) fn on_accepted(&mut self, now: Instant, link: LinkId, remote: IpAddr) {
         let strangers = || self.links.iter().filter(|(_, role)| matches!(role, Role::Stranger { .. }));
-        if self.stopping {
-            return self.emit(Output::Close(link));
-        }
         if strangers().count() >= bounds::STRANGERS_MAX {
             let oldest = strangers().min_by_key(|(_, role)| role.deadline()).map(|(link, _)| *link);
             if let Some(oldest) = oldest {
@@ -187,7 +198,11 @@ impl Node {
                 self.emit(Output::Event(Event::Trouble { with: remote.to_string().into(), text }));
             }
             Role::In(name) => {
-                self.trouble(&name, format!("dropped its connection: {reason}"));
+                self.trouble(
+                    &name,
+                    |entry| &mut entry.trouble_in,
+                    format!("dropped its connection: {reason}"),
+                );
                 self.on_closed_in(now, &name);
             }
             Role::Out(name) => {
@@ -235,7 +250,7 @@ impl Node {
             }
         };
         self.end_outgoing(name, now + pause);
-        self.trouble(name, format!("no connection to {address}: {why}"));
+        self.trouble(name, |entry| &mut entry.trouble_out, format!("no connection to {address}: {why}"));
     }
 
     fn on_closed_in(&mut self, now: Instant, name: &Arc<str>) {

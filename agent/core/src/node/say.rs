@@ -4,11 +4,11 @@ use super::{
     links::{LinkId, Outgoing, Role},
 };
 use crate::{
-    group::Accept,
+    group::{Accept, Sender},
     time::Instant,
     wire::{Frame, Message, Object, Refusal, message},
 };
-use alloc::{string::ToString, sync::Arc};
+use alloc::{string::ToString, sync::Arc, vec::Vec};
 
 impl Node {
     pub(super) fn on_frame(&mut self, now: Instant, link: LinkId, frame: &Frame<'_>) {
@@ -17,6 +17,15 @@ impl Node {
             Some(Role::Stranger { remote, .. }) => self.on_stranger(now, link, remote, frame),
             Some(Role::Out(name)) => self.on_answer(now, link, &name, frame),
             Some(Role::In(name)) => self.on_peer_frame(now, link, &name, frame),
+        }
+    }
+
+    /// Part of a frame of a peer that has said who it is: it lives, though it is slow.
+    pub(super) fn on_part(&mut self, now: Instant, link: LinkId) {
+        let Some(Role::In(name)) = self.links.get(&link).cloned() else { return };
+        let Some(entry) = self.peers.get_mut(&name) else { return };
+        if let Some(state) = entry.peer.heard(now) {
+            self.on_state(now, &name, state);
         }
     }
 
@@ -70,27 +79,28 @@ impl Node {
                     self.on_complete(name);
                 }
             }
-            Message::Hello(_) | Message::Welcome { .. } | Message::Refused { .. } | Message::Resync => {
+            Message::Hello(hello) => self.on_repeated_hello(now, link, name, &hello),
+            Message::Welcome { .. } | Message::Refused { .. } | Message::Resync => {
                 self.refuse(now, link, Refusal::Protocol, "it sent an answer where only counts belong");
             }
         }
     }
 
     fn on_complete(&mut self, name: &Arc<str>) {
-        let Some(incoming) = self.peers.get_mut(name).and_then(|entry| entry.incoming.as_mut()) else {
-            return;
-        };
+        let Some(entry) = self.peers.get_mut(name) else { return };
+        let Some(incoming) = &mut entry.incoming else { return };
         incoming.receiver.completed();
+        entry.trouble_in = None;
         let view = |object| self.replica(object).view(name).map_or(0, crate::counters::CidrTree::len);
         let hosts = Object::ALL.into_iter().map(view).sum();
         self.emit(Output::Event(Event::Complete { name: name.clone(), hosts }));
     }
 
-    /// Says one message to every peer that is connected.
-    pub(super) fn say_to_all(&mut self, message: &Message<'_>) {
+    /// Tells every peer that is connected what `say` makes for it, if anything.
+    pub(super) fn say_to_all(&mut self, say: impl Fn(&mut Sender) -> Option<Vec<u8>>) {
         for entry in self.peers.values_mut() {
-            if let Outgoing::Up { link, sender } = &mut entry.outgoing {
-                let bytes = sender.say(message);
+            let Outgoing::Up { link, sender } = &mut entry.outgoing else { continue };
+            if let Some(bytes) = say(sender) {
                 self.outputs.push_back(Output::Send(*link, bytes));
             }
         }
@@ -98,6 +108,9 @@ impl Node {
 
     /// Moves every full transfer on by as much as its connection takes.
     pub(super) fn advance_transfers(&mut self) {
+        if !self.awaited.is_empty() {
+            return;
+        }
         let Self { peers, settings, inbound, outbound, silent, outputs, .. } = self;
         // What is not replicated is transferred as empty: a peer that has counts from before loses them.
         let replica = |object| match object {

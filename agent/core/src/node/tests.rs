@@ -180,17 +180,20 @@ fn changes_wait_for_company_no_longer_than_told() {
     let batching = Batching { delay_max: Span::from_ms(50), pending_max: 3 };
     batched.replicate.insert(Object::InboundCidr, batching);
     let mut net = Net::new(vec![(1, batched), (2, settings("b", &[("a", 1)]))]);
+    net.run(Span::from_ms(100));
     net.count(1, "192.0.2.1", 1);
+    assert_eq!(net.global(2), 1, "the first after a pause goes at once");
+    net.count(1, "192.0.2.2", 1);
     net.run(Span::from_ms(40));
-    assert_eq!(net.global(2), 0, "still waiting");
+    assert_eq!(net.global(2), 1, "the next one waits");
     net.run(Span::from_ms(10));
-    assert_eq!(net.global(2), 1, "waited long enough");
-    for host in ["192.0.2.2", "192.0.2.3"] {
+    assert_eq!(net.global(2), 2, "and has waited long enough");
+    for host in ["192.0.2.3", "192.0.2.4"] {
         net.count(1, host, 1);
     }
-    assert_eq!(net.global(2), 1);
-    net.count(1, "192.0.2.4", 1);
-    assert_eq!(net.global(2), 4, "enough company");
+    assert_eq!(net.global(2), 2);
+    net.count(1, "192.0.2.5", 1);
+    assert_eq!(net.global(2), 5, "enough company");
 }
 
 #[test]
@@ -222,6 +225,22 @@ fn a_restarted_peer_is_another_life_and_its_old_counts_go() {
     assert_eq!((net.global(1), net.state(1, "b"), net.state(2, "a")), (0, State::Alive, State::Alive));
     net.count(2, "192.0.2.9", 7);
     assert_eq!(net.global(1), 7);
+}
+
+#[test]
+fn no_sum_dips_while_a_daemon_restarts() {
+    let mut net = Net::pair();
+    net.count(2, "192.0.2.1", 2);
+    net.kill(2);
+    let again = Settings { incarnation: 2, ..settings("b", &[("a", 1)]) };
+    net.nodes.insert(address(2), Node::new(again, net.now).awaiting_counts());
+    net.run(Span::from_secs(5));
+    assert_eq!((net.state(1, "b"), net.global(1)), (State::Alive, 2), "its kernel counts on");
+    net.give(2, Input::AllCounts(Object::OutboundCidr, &[]));
+    assert_eq!(net.global(1), 2);
+    let counts = [(Host::new("192.0.2.7".parse().unwrap()), Count { current: 3, total: 9 })];
+    net.give(2, Input::AllCounts(Object::InboundCidr, &counts));
+    assert_eq!(net.global(1), 3, "and the new daemon's counts replace the old one's");
 }
 
 #[test]
@@ -338,6 +357,69 @@ fn troubles_are_told_once_until_they_change() {
     let troubles = net.events.iter().filter(|(_, event)| matches!(event, Event::Trouble { .. })).count();
     assert_eq!(troubles, 1);
     assert_eq!(net.trouble(1, "b"), "no connection to 10.0.0.2: connection refused".to_string());
+}
+
+#[test]
+fn a_trouble_that_is_over_is_told_no_more() {
+    let mut net = Net::pair();
+    let ends = net.pipes.keys().copied().collect::<Vec<_>>();
+    let is_accepted =
+        |(at, link): &(IpAddr, LinkId)| *at == address(1) && matches!(link, LinkId::Accepted(_));
+    let (_, link) = ends.into_iter().find(is_accepted).unwrap();
+    net.give(1, Input::Garbage(link, FrameError::Magic { found: *b"GET " }));
+    assert!(net.trouble(1, "b").contains("CVOY"));
+    net.run(Span::from_secs(2));
+    assert_eq!((net.trouble(1, "b"), net.trouble(2, "a")), (String::new(), String::new()));
+}
+
+/// Node 1 beats every 100 ms, node 2 as given; returns how often either changed its mind within ten seconds.
+fn changes_of_mind(net: &mut Net) -> usize {
+    net.run(Span::from_secs(1));
+    net.events.clear();
+    net.run(Span::from_secs(10));
+    net.events.iter().filter(|(_, event)| matches!(event, Event::Member { .. })).count()
+}
+
+#[test]
+fn each_peer_is_judged_by_its_own_heartbeat() {
+    let slow = Settings { heartbeat: Span::from_ms(900), ..settings("b", &[("a", 1)]) };
+    let mut net = Net::new(vec![(1, settings("a", &[("b", 2)])), (2, slow)]);
+    assert_eq!(changes_of_mind(&mut net), 0);
+}
+
+#[test]
+fn a_heartbeat_that_is_slower_after_a_reload_alarms_nobody() {
+    let mut net = Net::pair();
+    let slow = Settings { heartbeat: Span::from_ms(900), ..settings("b", &[("a", 1)]) };
+    net.give(2, Input::Reload(slow));
+    assert_eq!(changes_of_mind(&mut net), 0);
+    assert_eq!(net.state(1, "b"), State::Alive);
+}
+
+#[test]
+fn a_node_that_stalled_does_not_blame_its_peers() {
+    let mut net = Net::pair();
+    net.count(2, "192.0.2.1", 2);
+    net.run(Span::from_secs(1));
+    net.now = net.now + Span::from_secs(60);
+    net.give(1, Input::Timeout);
+    assert_eq!((net.global(1), net.state(1, "b")), (2, State::Alive), "it could not have heard them");
+    net.nodes.remove(&address(2));
+    net.run(Span::from_secs(2));
+    assert_eq!((net.global(1), net.state(1, "b")), (0, State::Gone), "now it could");
+}
+
+#[test]
+fn a_node_that_has_stopped_says_nothing_more() {
+    let mut net = Net::pair();
+    net.give(1, Input::Stop);
+    let node = net.nodes.get_mut(&address(1)).unwrap();
+    let change = (Host::new(address(9)), Some(Count { current: 1, total: 1 }));
+    let changes = [change; 200];
+    node.handle(net.now, Input::Counts(Object::InboundCidr, &changes));
+    node.handle(net.now, Input::Stop);
+    node.handle(net.now, Input::Timeout);
+    assert_eq!(node.poll_output(), None);
 }
 
 #[test]

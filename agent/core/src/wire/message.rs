@@ -104,7 +104,7 @@ impl Refusal {
 /// One message. Borrows its payload; entries are read one by one and were all checked when it was parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message<'a> {
-    /// First on a connection, from the node that opened it.
+    /// First on a connection, from the node that opened it; again when its heartbeat changes.
     Hello(Hello<'a>),
     /// The answer: the node that took the connection says who it is.
     Welcome {

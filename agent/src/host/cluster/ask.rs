@@ -1,11 +1,14 @@
 //! What a control client is told, read off the node.
 use super::{Cluster, table_name};
-use crate::host::control::{
-    Answer, Query,
-    shape::{
-        Drift, Failure, KernelStatus, KernelTable, MemberCounts, MemberRow, Membership, MeshStatus,
-        ObjectStatus, Request, SharedList, Status,
+use crate::host::{
+    control::{
+        Answer, Query,
+        shape::{
+            Drift, Failure, KernelStatus, KernelTable, MemberCounts, MemberRow, Membership, MeshStatus,
+            ObjectStatus, Request, SharedList, Status,
+        },
     },
+    counting::State,
 };
 use convoy_common::count::Direction;
 use convoy_core::{
@@ -16,7 +19,7 @@ use convoy_core::{
 };
 
 impl Cluster {
-    pub(super) fn answer(&self, query: Query) {
+    pub(super) fn answer(&self, query: &Query) {
         let answer = self.answer_to(&query.request);
         if query.reply.try_send(answer).is_err() {
             tracing::debug!("a control client left before its answer");
@@ -42,14 +45,19 @@ impl Cluster {
         let count = |state| members.iter().filter(|member| member.state == state).count();
         let kernel = self.kernel.borrow();
         let mut troubles = members.iter().filter_map(trouble).collect::<Vec<_>>();
-        troubles.extend(kernel.troubles.iter().cloned());
+        troubles.extend(kernel.iter().flat_map(kernel_troubles));
         Status {
             node: node.settings().name.to_string(),
             address: self.address.borrow().map(|address| address.to_string()),
             cluster_group: node.settings().group.to_string(),
             incarnation: node.settings().incarnation,
             version: env!("CARGO_PKG_VERSION").into(),
-            state: if troubles.is_empty() { "ready".into() } else { "degraded".into() },
+            state: match &*kernel {
+                None => "starting",
+                Some(_) if troubles.is_empty() => "ready",
+                Some(_) => "degraded",
+            }
+            .into(),
             uptime_s: seconds(now.since(Instant::from_ns(0))),
             members: MemberCounts {
                 alive: count(group::State::Alive),
@@ -57,25 +65,7 @@ impl Cluster {
                 gone: count(group::State::Gone),
             },
             objects: objects(node),
-            kernel: KernelStatus {
-                bpffs: kernel.bpffs.display().to_string(),
-                cgroup: kernel.cgroup.display().to_string(),
-                adopted: kernel.adopted,
-                tables: Direction::ALL
-                    .map(|direction| {
-                        let table = &kernel.tables[direction as usize];
-                        KernelTable {
-                            table: table_name(direction).into(),
-                            used: table.used,
-                            max: table.max,
-                            refused: table.refused,
-                            reclaimed: table.reclaimed,
-                        }
-                    })
-                    .into(),
-                seeded: kernel.seeded,
-                notices_lost: kernel.notices_lost,
-            },
+            kernel: kernel.as_ref().map(kernel_status).unwrap_or_default(),
             drift: self.drift(),
             mesh: self.mesh_status(node),
             troubles,
@@ -95,7 +85,7 @@ impl Cluster {
     }
 
     fn drift(&self) -> Drift {
-        let drift = self.kernel.borrow().drift;
+        let drift = self.kernel.borrow().as_ref().map_or_else(Default::default, |state| state.drift);
         Drift {
             inbound: drift.inbound,
             outbound: drift.outbound,
@@ -125,6 +115,44 @@ impl Cluster {
         };
         self.members(node).into_iter().map(row).collect()
     }
+}
+
+fn kernel_status(state: &State) -> KernelStatus {
+    let table = |direction: Direction| {
+        let table = &state.tables[direction as usize];
+        KernelTable {
+            table: table_name(direction).into(),
+            used: table.used,
+            max: table.max,
+            refused: table.refused,
+            reclaimed: table.reclaimed,
+        }
+    };
+    KernelStatus {
+        bpffs: state.bpffs.display().to_string(),
+        cgroup: state.cgroup.display().to_string(),
+        adopted: state.adopted,
+        tables: Direction::ALL.map(table).into(),
+        seeded: state.seeded,
+        notices_lost: state.notices_lost,
+        deferred: state.deferred + state.storage_failed,
+    }
+}
+
+/// Returns what an operator should look at on the kernel's side.
+fn kernel_troubles(state: &State) -> impl Iterator<Item = String> {
+    let full = |direction: Direction| {
+        let table = &state.tables[direction as usize];
+        (table.max > 0 && table.used >= table.max).then(|| {
+            format!(
+                "{} is full with {} hosts and has refused {} connections; raise max_size of its Replicate",
+                table_name(direction),
+                table.used,
+                table.refused
+            )
+        })
+    };
+    state.troubles.iter().cloned().chain(Direction::ALL.into_iter().filter_map(full))
 }
 
 fn view(node: &Node, object: &str, from: Option<&str>) -> Result<Answer, Failure> {

@@ -21,6 +21,12 @@ pub enum ClientError {
         /// Why not.
         source: io::Error,
     },
+    /// The socket is there, but not for this user.
+    #[error("not allowed to ask convoyd on {}; ask as root, or as a member of the group that owns it", path.display())]
+    Forbidden {
+        /// The socket.
+        path: PathBuf,
+    },
     /// The connection broke.
     #[error("convoyd on {} broke off: {source}; ask again, and look at its log if it repeats", path.display())]
     Broken {
@@ -32,6 +38,11 @@ pub enum ClientError {
     /// The daemon refuses.
     #[error("{0}")]
     Refused(String),
+    /// The answer is not of the shape this client knows.
+    #[error(
+        "convoyd answers what this convoy does not understand: {0}; use the convoy of the daemon's version"
+    )]
+    Unreadable(serde_json::Error),
 }
 
 /// A connection to the daemon of one run directory.
@@ -46,7 +57,7 @@ impl Client {
     /// Connects.
     pub fn connect(run_dir: &Path) -> Result<Self, ClientError> {
         let path = run_dir.join(SOCKET_NAME);
-        let connect = || {
+        let connect = || -> io::Result<UnixStream> {
             let stream = UnixStream::connect(&path)?;
             stream.set_read_timeout(Some(PATIENCE))?;
             stream.set_write_timeout(Some(PATIENCE))?;
@@ -55,6 +66,9 @@ impl Client {
         match connect() {
             Ok(stream) => {
                 Ok(Self { path, stream: BufReader::with_capacity(64 * 1024, stream), line: String::new() })
+            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Err(ClientError::Forbidden { path })
             }
             Err(source) => Err(ClientError::Absent { path, source }),
         }

@@ -79,7 +79,7 @@ pub struct Status {
     pub incarnation: u64,
     /// Version of the program.
     pub version: String,
-    /// `ready`, or `degraded` with reasons in `troubles`.
+    /// `starting` while the kernel programs are loaded, `ready`, or `degraded` with reasons in `troubles`.
     pub state: String,
     /// Seconds since the process started.
     pub uptime_s: f64,
@@ -146,6 +146,8 @@ pub struct KernelStatus {
     pub seeded: u64,
     /// Change notices that found no room; each is followed by a full read.
     pub notices_lost: u64,
+    /// Connections that were counted late, by the next sweep of the socket table.
+    pub deferred: u64,
 }
 
 /// A host table of the kernel.
@@ -157,9 +159,9 @@ pub struct KernelTable {
     pub used: u64,
     /// Hosts it can hold.
     pub max: u64,
-    /// Connections that were not counted because it was full.
+    /// Connections that were not counted because it was full; counted late if they outlast that.
     pub refused: u64,
-    /// Idle hosts taken out to make room.
+    /// Idle hosts taken out to make room since the daemon started.
     pub reclaimed: u64,
 }
 

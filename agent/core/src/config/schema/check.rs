@@ -15,7 +15,7 @@ use alloc::{
     vec::Vec,
 };
 
-/// Checks all scopes and options; whatever [`read`] refuses is an error, whatever nobody reads a warning.
+/// Checks all scopes and options; whatever [`read()`] refuses is an error, whatever nobody reads a warning.
 pub fn check(scopes: &Scopes, diagnostics: &mut Diagnostics) {
     let mut check = Check { diagnostics, unread: BTreeMap::new() };
     check.inside(scopes.root(), "");

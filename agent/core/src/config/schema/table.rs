@@ -126,6 +126,7 @@ pub const OPTIONS: &[Row] = &[
     },
     Row {
         default: Some("15"),
+        live: Live::Restart,
         ..row(
             CLUSTER,
             "heartbeat_start_delay",
@@ -276,6 +277,7 @@ pub const OPTIONS: &[Row] = &[
     },
     Row {
         default: Some("30"),
+        live: Live::NoEffect,
         ..row(
             SERVER,
             "idle_timeout",
@@ -285,6 +287,7 @@ pub const OPTIONS: &[Row] = &[
     },
     Row {
         default: Some("5"),
+        live: Live::NoEffect,
         ..row(
             SERVER,
             "keepalive_interval",
@@ -307,6 +310,7 @@ pub const OPTIONS: &[Row] = &[
     },
     Row {
         default: Some("5000"),
+        live: Live::NoEffect,
         ..row(
             SERVER,
             "max_backlog",
@@ -316,6 +320,7 @@ pub const OPTIONS: &[Row] = &[
     },
     Row {
         default: Some("20"),
+        live: Live::NoEffect,
         ..row(
             SERVER,
             "messages_per_iter",
@@ -332,7 +337,7 @@ pub const OPTIONS: &[Row] = &[
             "Socket buffers of connections to peers, in bytes; 0 leaves them to the kernel.",
         )
     },
-    level(SERVER, "Least level that is logged."),
+    Row { live: Live::NoEffect, ..level(SERVER, "Least level that is logged.") },
     Row {
         default: Some("60"),
         live: Live::NoEffect,

@@ -65,6 +65,26 @@ fn a_set_that_ends_on_a_frame_boundary_needs_no_empty_frame() {
 }
 
 #[test]
+fn a_delta_before_the_transfer_is_left_to_the_transfer() {
+    let (mut sender, replica) = (Sender::new(&OBJECTS), replica(3));
+    let mut entries = EntryBuf::new(Family::V4);
+    entries.push(host(1), None);
+    assert_eq!(sender.delta(&OBJECTS, Object::InboundCidr, &entries), None);
+    assert!(sender.advance(|_| &replica).is_some() && !sender.is_complete());
+    assert!(sender.delta(&OBJECTS, Object::InboundCidr, &entries).is_some(), "between ranges it goes");
+    assert_eq!(sender.lagged(), 0);
+}
+
+#[test]
+fn heartbeats_do_not_fill_a_connection_that_takes_nothing() {
+    let mut sender = Sender::new(&OBJECTS);
+    let waiting = core::iter::from_fn(|| sender.beat()).take(100_000).map(|frame| frame.len()).sum::<usize>();
+    assert!(waiting <= bounds::SEND_WINDOW + 24, "{waiting} bytes");
+    sender.wrote(waiting);
+    assert!(sender.beat().is_some());
+}
+
+#[test]
 fn a_slow_peer_loses_deltas_and_gets_the_full_state_again() {
     let (mut sender, replica) = (Sender::new(&OBJECTS), replica(3));
     drain(&mut sender, &replica);

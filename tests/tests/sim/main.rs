@@ -1,0 +1,16 @@
+//! The simulator: whole clusters of the pure core in virtual time, over bad networks, from one seed.
+//!
+//! A run is a function of its seed. A failing run prints the seed, the settings, the last events and the command
+//! that replays it. `CONVOY_SIM_SEED=n` replays one seed, `CONVOY_SIM_SEEDS=from..to` runs more of them.
+
+mod checks;
+mod clock;
+mod faults;
+mod garbage;
+mod net;
+mod prng;
+mod scenarios;
+mod site;
+mod tests;
+mod workload;
+mod world;
