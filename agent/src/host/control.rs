@@ -142,9 +142,10 @@ fn serve(stream: &UnixStream, questions: &Questions) -> io::Result<()> {
             return Ok(());
         }
         let whole = line.ends_with(b"\n");
-        let request = match whole {
-            true => serde_json::from_slice::<Request>(&line).map_err(|error| Failure::nonsense(&error)),
-            false => Err(Failure::new("the request is longer than 4096 bytes, or ends without a newline")),
+        let request = if whole {
+            serde_json::from_slice::<Request>(&line).map_err(|error| Failure::nonsense(&error))
+        } else {
+            Err(Failure::new("the request is longer than 4096 bytes, or ends without a newline"))
         };
         match request.and_then(|request| Ok((questions.ask(request.clone())?, request))) {
             Ok((answer, request)) => answer.write(&request, &mut answers)?,
