@@ -74,9 +74,8 @@ pub struct Worker {
 
 impl Worker {
     /// Starts `program` as a worker, in a control group and a network namespace (a path to open) if given.
-    pub fn start(program: &Path, args: &[&str], cgroup: Option<&Path>, netns: Option<&Path>) -> Result<Self> {
+    pub fn start(program: &Path, cgroup: Option<&Path>, netns: Option<&Path>) -> Result<Self> {
         let mut child = Command::new(program)
-            .args(args)
             .env(ROLE, "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -152,6 +151,49 @@ impl Drop for Worker {
         // Either fails only for a process that has ended already.
         drop(self.child.kill());
         drop(self.child.wait());
+    }
+}
+
+/// A network namespace whose loopback has every address of 127.0.0.0/8 and 2001:db8::/32. Ends with its handle.
+#[derive(Debug)]
+pub struct Namespace {
+    path: PathBuf,
+    holder: Child,
+}
+
+impl Namespace {
+    /// Makes one; nobody is moved into it.
+    pub fn new() -> Result<Self> {
+        // It ends when this process does, however that ends: its input is a pipe from us.
+        let mut holder = Command::new("unshare")
+            .args(["--net", "sh", "-ec", SET_UP])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("unshare")?;
+        let mut ready = String::new();
+        BufReader::new(holder.stdout.take().context("no output")?).read_line(&mut ready)?;
+        ensure!(ready.trim() == "ready", "the namespace is not ready: {ready:?}");
+        let path = PathBuf::from(format!("/proc/{}/ns/net", holder.id()));
+        Ok(Self { path, holder })
+    }
+
+    /// Returns where it can be entered.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Starts `program` as a worker in it, and in a control group if given.
+    pub fn worker(&self, program: &Path, cgroup: Option<&Path>) -> Result<Worker> {
+        Worker::start(program, cgroup, Some(&self.path))
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // Either fails only when it has ended already.
+        drop(self.holder.kill());
+        drop(self.holder.wait());
     }
 }
 
@@ -337,3 +379,10 @@ fn is_over(stream: &mut TcpStream) -> bool {
 fn key(fd: RawFd) -> u64 {
     u64::from(fd.unsigned_abs())
 }
+
+/// Loopback with many addresses of both families; then wait to be let go.
+const SET_UP: &str = "ip link set lo up
+    ip -6 route add local 2001:db8::/32 dev lo
+    sysctl -qw net.ipv6.ip_nonlocal_bind=1
+    echo ready
+    cat";

@@ -1,14 +1,14 @@
 //! Counts are exact whatever ends a connection, in both directions and families.
 use crate::{
     mirror::Mirror,
-    site::{Namespace, run, sh, until},
+    site::{TRAFFIC, run, sh, until},
 };
 use anyhow::{Result, ensure};
 use convoy_common::{
     addr::Host,
     count::Direction::{Inbound, Outbound},
 };
-use lab::traffic::End;
+use lab::traffic::{End, Namespace};
 
 #[test]
 fn every_kind_of_end_is_counted_once() {
@@ -94,7 +94,8 @@ fn other_namespaces_below_the_group_are_not_counted() {
         // The same control group, another namespace: a container of this host.
         let other = Namespace::new()?;
         let cgroup = Some(site.settings.cgroup.as_path());
-        let (mut server, mut client) = (other.worker(cgroup)?, other.worker(cgroup)?);
+        let (mut server, mut client) =
+            (other.worker(TRAFFIC.as_ref(), cgroup)?, other.worker(TRAFFIC.as_ref(), cgroup)?);
         server.listen("127.0.0.1:25".parse()?)?;
         client.churn(10, "127.2.0.1".parse()?, 1, "127.0.0.1:25".parse()?, End::Client)?;
         let total = |host: &str| -> Result<Option<u64>> {

@@ -1,17 +1,18 @@
 //! Where a test counts: a network namespace, a control group and a directory for pins, gone when the test is.
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use convoy_agent::host::counting::{self, Counting, Settings};
-use lab::traffic::{Worker, enter};
+use lab::traffic::{Namespace, Worker, enter};
 use std::{
     fs,
-    io::{BufRead, BufReader},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    path::PathBuf,
+    process::Command,
     sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
+/// The binary that is a worker.
+pub(crate) const TRAFFIC: &str = env!("CARGO_BIN_EXE_traffic");
 /// Longest time a condition may take.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
 
@@ -20,12 +21,6 @@ pub(crate) struct Site {
     pub(crate) settings: Settings,
     namespace: Namespace,
     _state: tempfile::TempDir,
-}
-
-/// A network namespace with a loopback of many addresses.
-pub(crate) struct Namespace {
-    path: PathBuf,
-    holder: Child,
 }
 
 /// Runs `test` in a place of its own, or says loudly why it cannot.
@@ -58,7 +53,7 @@ impl Site {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("convoy-kt-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let namespace = Namespace::new()?;
-        enter(&namespace.path)?;
+        enter(namespace.path())?;
         let cgroup = counting::default_cgroup()?.join(&name);
         fs::create_dir(&cgroup)?;
         let bpffs = counting::default_bpffs().with_file_name(&name);
@@ -80,42 +75,12 @@ impl Site {
 
     /// Starts a worker whose connections are counted.
     pub(crate) fn counted(&self) -> Result<Worker> {
-        self.namespace.worker(Some(&self.settings.cgroup))
+        self.namespace.worker(TRAFFIC.as_ref(), Some(&self.settings.cgroup))
     }
 
     /// Starts a worker whose connections are nobody's business.
     pub(crate) fn uncounted(&self) -> Result<Worker> {
-        self.namespace.worker(None)
-    }
-}
-
-impl Namespace {
-    pub(crate) fn new() -> Result<Self> {
-        // It ends when this process does, however that ends: its input is a pipe from us.
-        let mut holder = Command::new("unshare")
-            .args(["--net", "sh", "-ec", NAMESPACE])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("unshare")?;
-        let mut ready = String::new();
-        BufReader::new(holder.stdout.take().context("no output")?).read_line(&mut ready)?;
-        ensure!(ready.trim() == "ready", "the namespace is not ready: {ready:?}");
-        let path = PathBuf::from(format!("/proc/{}/ns/net", holder.id()));
-        Ok(Self { path, holder })
-    }
-
-    /// Starts a worker in this namespace.
-    pub(crate) fn worker(&self, cgroup: Option<&Path>) -> Result<Worker> {
-        Worker::start(Path::new(env!("CARGO_BIN_EXE_traffic")), &[], cgroup, Some(&self.path))
-    }
-}
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        // Either fails only when it has ended already.
-        drop(self.holder.kill());
-        drop(self.holder.wait());
+        self.namespace.worker(TRAFFIC.as_ref(), None)
     }
 }
 
@@ -145,10 +110,3 @@ pub(crate) fn sh(command: &str) -> Result<String> {
     ensure!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?)
 }
-
-/// Loopback with many addresses of both families; then wait to be let go.
-const NAMESPACE: &str = "ip link set lo up
-    ip -6 route add local 2001:db8::/32 dev lo
-    sysctl -qw net.ipv6.ip_nonlocal_bind=1
-    echo ready
-    cat";
