@@ -46,7 +46,7 @@ fn nonsense_gets_an_answer_and_the_next_line_a_chance() -> Result<()> {
         b"\xff\xfe\n",
         b"{\"ask\":\"everything\"}\n",
         b"\n",
-        b"{\"ask\":\"drift\",\"x\":1}\n",
+        b"{\"ask\":\"shared show\",\"object\":\"x\",\"frm\":\"y\"}\n",
     ] {
         let answer = ask(nonsense)?;
         ensure!(answer.starts_with("{\"error\":\"the request is not understood"), "{answer}");

@@ -156,12 +156,14 @@ fn a_node_with_anothers_name_and_address_says_that_it_does_not_have_it() -> Resu
 #[test]
 fn a_node_that_is_in_nobodys_list_is_told_where_to_put_it() -> Result<()> {
     require!();
-    let lab = lab(2)?;
-    let (host, stranger) = (lab.host(1), lab.host(2));
-    host.write_config(&host.default_config().replace(&format!("mta2 = \"{}\"", stranger.v4()), ""))?;
-    let (mut first, mut second) = (host.start_agent()?, stranger.start_agent()?);
-    wait_for_log(&mut first, &["\"mta2\"", "not in the peer list", "msgc_server peers"])?;
-    wait_for_log(&mut second, &["it refuses this node", "not in the peer list"])?;
+    let lab = lab(3)?;
+    let (host, stranger) = (lab.host(1), lab.host(3));
+    host.write_config(&host.default_config().replace(&format!("mta3 = \"{}\"", stranger.v4()), ""))?;
+    let (mut first, _second) = (host.start_agent()?, lab.host(2).start_agent()?);
+    let mut third = stranger.start_agent()?;
+    wait_for_log(&mut first, &["\"mta3\"", "not in the peer list", "msgc_server peers"])?;
+    wait_for_log(&mut third, &["it refuses this node", "not in the peer list"])?;
+    wait_for_state(host, "mta2", "alive")?;
     check_healthy(host)
 }
 

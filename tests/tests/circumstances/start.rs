@@ -91,7 +91,7 @@ fn a_second_daemon_on_the_same_directories_leaves_the_first_alone() -> Result<()
 #[test]
 fn a_port_in_use_is_named_with_the_way_to_find_its_user() -> Result<()> {
     require!();
-    let lab = lab(1)?;
+    let lab = lab(2)?;
     let host = lab.host(1);
     let taken = host.inside(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, 4802)))??;
     check_refusal(launch(host, words(host)?), 4, &["4802", "Address already in use", "ss -Hltnp"])?;
