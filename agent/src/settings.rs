@@ -176,7 +176,10 @@ impl Settings {
             ("nodename", self.node != new.node),
             ("nodeaddr", self.address != new.address),
             ("cluster_group", self.cluster_group != new.cluster_group),
-            ("debug_level", self.debug_level != new.debug_level),
+            ("enabled", self.enabled != new.enabled),
+            ("inbound_ports", self.inbound_ports != new.inbound_ports),
+            ("outbound_ports", self.outbound_ports != new.outbound_ports),
+            ("audit_interval", self.audit_interval != new.audit_interval),
             ("ECCluster_Listener", self.listens != new.listens),
             ("max_size", sizes(self) != sizes(new)),
         ]

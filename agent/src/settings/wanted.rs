@@ -25,7 +25,10 @@ impl Settings {
             incarnation: 0,
             group: self.cluster_group.as_str().into(),
             build: env!("CARGO_PKG_VERSION").into(),
-            peers: self.others().map(|(name, address)| (name.shared(), address)).collect(),
+            peers: match self.is_solo() {
+                true => [].into(),
+                false => self.others().map(|(name, address)| (name.shared(), address)).collect(),
+            },
             heartbeat: self.heartbeat_interval,
             reconnect: self.mesh.reconnect_interval,
             replicate: self.objects.iter().map(|(object, settings)| (*object, batching(settings))).collect(),

@@ -2,9 +2,10 @@
 //!
 //! Invariants: 1. the ring is drained, then the epoch is raised, then hosts are read: a change that is not in what
 //! was read comes after the raise and is announced again, into a ring that is not drained any more. Raising first
-//! loses changes: what is announced between raise and drain is taken at once, and silent until the next raise; 2. a key stays pending until its report is in the queue; 3. never waits for the
-//! queue: it reads and reports later, what the hosts hold then; 4. a change the ring had no room for is answered by
-//! a full read. Source: `ebpf/src/count.rs` for the other side of the protocol.
+//! loses changes: what is announced between raise and drain is taken at once, and silent until the next raise;
+//! 2. a key stays pending until its report is in the queue; 3. never waits for the queue: it reads and reports
+//! later, what the hosts hold then; 4. a change the ring had no room for is answered by a full read.
+//! Source: `ebpf/src/count.rs` for the other side of the protocol.
 use super::{Error, Report, report, tables::Tables, threads::Shared};
 use aya::maps::{MapData, RingBuf};
 use convoy_common::{

@@ -74,7 +74,7 @@ impl Tables {
         self.hosts(direction).remove(&host).map_err(Error::table(hosts_name(direction), "written"))
     }
 
-    /// Begins a new drain: whatever changes from here on is announced again.
+    /// Begins a new epoch: whatever changes from here on is announced again.
     pub(super) fn next_epoch(&self) {
         self.control.add_u32(offset_of!(Control, epoch), 1);
     }

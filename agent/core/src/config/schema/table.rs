@@ -71,6 +71,7 @@ pub const OPTIONS: &[Row] = &[
     // --- cluster ---
     Row {
         default: Some("true"),
+        live: Live::Restart,
         ..row(
             CLUSTER,
             "enabled",
@@ -126,7 +127,7 @@ pub const OPTIONS: &[Row] = &[
     },
     Row {
         default: Some("15"),
-        live: Live::Restart,
+        live: Live::NoEffect,
         ..row(
             CLUSTER,
             "heartbeat_start_delay",
@@ -139,6 +140,7 @@ pub const OPTIONS: &[Row] = &[
         default: Some(PORTS),
         shape: Shape::Array,
         origin: Origin::Ours,
+        live: Live::Restart,
         ..row(
             CLUSTER,
             "inbound_ports",
@@ -150,6 +152,7 @@ pub const OPTIONS: &[Row] = &[
         default: Some(PORTS),
         shape: Shape::Array,
         origin: Origin::Ours,
+        live: Live::Restart,
         ..row(
             CLUSTER,
             "outbound_ports",
@@ -160,6 +163,7 @@ pub const OPTIONS: &[Row] = &[
     Row {
         default: Some("10"),
         origin: Origin::Ours,
+        live: Live::Restart,
         ..row(
             CLUSTER,
             "audit_interval",
@@ -268,6 +272,7 @@ pub const OPTIONS: &[Row] = &[
     Row { live: Live::NoEffect, ..row(CLIENT, "bind_address", Kind::Ip, "Local address of the connection.") },
     Row {
         default: Some("60"),
+        live: Live::NoEffect,
         ..row(
             SERVER,
             "connect_timeout",
@@ -330,6 +335,7 @@ pub const OPTIONS: &[Row] = &[
     },
     Row {
         default: Some("131072"),
+        live: Live::NoEffect,
         ..row(
             SERVER,
             "tcpbuf_size",
@@ -337,7 +343,7 @@ pub const OPTIONS: &[Row] = &[
             "Socket buffers of connections to peers, in bytes; 0 leaves them to the kernel.",
         )
     },
-    Row { live: Live::NoEffect, ..level(SERVER, "Least level that is logged.") },
+    level(SERVER, "Least level that is logged."),
     Row {
         default: Some("60"),
         live: Live::NoEffect,
@@ -403,11 +409,7 @@ pub const OPTIONS: &[Row] = &[
             "Socket buffers, in bytes; 0 leaves them to the kernel.",
         )
     },
-    Row {
-        default: Some("ERROR"),
-        live: Live::NoEffect,
-        ..row(CLIENT, "debug_level", Kind::Level, "Least level that is logged.")
-    },
+    level(CLIENT, "Least level that is logged."),
     // --- listeners ---
     Row {
         default: Some("true"),
@@ -416,7 +418,7 @@ pub const OPTIONS: &[Row] = &[
     },
     Row {
         default: Some("500"),
-        live: Live::Restart,
+        live: Live::NoEffect,
         ..row(
             LISTENER,
             "listen_backlog",
@@ -426,7 +428,7 @@ pub const OPTIONS: &[Row] = &[
     },
     Row {
         default: Some("true"),
-        live: Live::Restart,
+        live: Live::NoEffect,
         origin: Origin::Changed {
             reference: "false",
             why: "a change must not wait for the acknowledgement of the one before it",
@@ -440,7 +442,7 @@ pub const OPTIONS: &[Row] = &[
     },
     Row {
         default: Some("0"),
-        live: Live::Restart,
+        live: Live::NoEffect,
         origin: Origin::Changed {
             reference: "4096",
             why: "4096 bytes in flight make a full state crawl; the kernel's own sizing is better than any constant",
@@ -454,7 +456,7 @@ pub const OPTIONS: &[Row] = &[
     },
     Row {
         default: Some("0"),
-        live: Live::Restart,
+        live: Live::NoEffect,
         origin: Origin::Changed { reference: "4096", why: "as for tcp_recv_buffer_size" },
         ..row(
             LISTENER,
@@ -565,5 +567,5 @@ const fn row(scopes: &'static [&'static str], name: &'static str, kind: Kind, he
 }
 
 const fn level(scopes: &'static [&'static str], help: &'static str) -> Row {
-    Row { default: Some("ERROR"), live: Live::Restart, ..row(scopes, "debug_level", Kind::Level, help) }
+    Row { default: Some("ERROR"), live: Live::NoEffect, ..row(scopes, "debug_level", Kind::Level, help) }
 }
