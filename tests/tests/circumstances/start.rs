@@ -85,6 +85,9 @@ fn a_second_daemon_on_the_same_directories_leaves_the_first_alone() -> Result<()
     check_refusal(launch(host, words(host)?), 4, &["another convoyd", &pid, "--run-dir"])?;
     let elsewhere = with(words(host)?, "--run-dir", &lab.dir().join("run2"));
     check_refusal(launch(host, elsewhere.clone()), 4, &["another convoyd", &pid, "state"])?;
+    // The same pins: both would take changes out of one ring, and both would miss some.
+    let elsewhere = with(elsewhere, "--state-dir", &lab.dir().join("state2"));
+    check_refusal(launch(host, elsewhere), 4, &["another convoyd", "pins", "--bpffs"])?;
     check_healthy(host)
 }
 
