@@ -134,7 +134,7 @@ fn choose_delay(rounds: usize, samples: usize) -> Result<Table> {
             table::time(seen.p99()),
             format!("{:.2}", per_change(before.0.mesh.writes, after.0.mesh.writes)),
             table::bytes(per_change(before.0.mesh.sent_bytes, after.0.mesh.sent_bytes)),
-            table::time((after.1 - before.1).div_f64(changes)),
+            table::time(after.1.saturating_sub(before.1).div_f64(changes)),
         ]);
     }
     table.note("Opens and closes are a change each; writes go to two peers and include heartbeats.");

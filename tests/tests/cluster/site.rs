@@ -155,4 +155,4 @@ pub(crate) fn worker(place: &Place, cgroup: Option<&Path>) -> Result<Worker> {
 
 pub(crate) const PORT: u16 = 25;
 /// Longest wait for anything; a loaded machine is slow, and a correct one passes long before.
-pub(crate) const BOUND: Duration = Duration::from_secs(60);
+pub(crate) const BOUND: Duration = Duration::from_mins(1);

@@ -80,10 +80,10 @@ impl Client {
             return Err(ClientError::Broken { path: self.path.clone(), source });
         }
         // A failure is short and has one field; an answer never has that field first.
-        if self.line.starts_with("{\"error\":") {
-            if let Ok(failure) = serde_json::from_str::<Failure>(&self.line) {
-                return Err(ClientError::Refused(failure.error));
-            }
+        if self.line.starts_with("{\"error\":")
+            && let Ok(failure) = serde_json::from_str::<Failure>(&self.line)
+        {
+            return Err(ClientError::Refused(failure.error));
         }
         Ok(self.line.trim_end())
     }
