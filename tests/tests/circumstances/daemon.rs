@@ -66,11 +66,13 @@ pub(crate) fn check_refusal(launch: Launch<'_>, code: i32, says: &[&str]) -> Res
     Ok(())
 }
 
-/// Makes sure that a daemon does its work: it answers, and its peers are alive.
+/// Makes sure that a daemon does its work: it answers, and nothing troubles it once the kernel's side is known.
 pub(crate) fn check_healthy(host: &Host) -> Result<()> {
-    let status = host.convoy_json(&["status"])?;
-    ensure!(status["state"] == "ready", "{status}");
-    Ok(())
+    until("its first word on the kernel's side", STATE_BOUND, || {
+        let status = host.convoy_json(&["status"])?;
+        ensure!(status["state"] != "degraded", "{status}");
+        Ok((status["state"] == "ready").then_some(()))
+    })
 }
 
 /// Waits until the host says that a member is in a state.

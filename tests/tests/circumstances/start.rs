@@ -85,13 +85,16 @@ fn a_second_daemon_on_the_same_directories_leaves_the_first_alone() -> Result<()
     check_refusal(launch(host, words(host)?), 4, &["another convoyd", &pid, "--run-dir"])?;
     let elsewhere = with(words(host)?, "--run-dir", &lab.dir().join("run2"));
     check_refusal(launch(host, elsewhere.clone()), 4, &["another convoyd", &pid, "state"])?;
+    // The same pins: both would take changes out of one ring, and both would miss some.
+    let elsewhere = with(elsewhere, "--state-dir", &lab.dir().join("state2"));
+    check_refusal(launch(host, elsewhere), 4, &["another convoyd", "pins", "--bpffs"])?;
     check_healthy(host)
 }
 
 #[test]
 fn a_port_in_use_is_named_with_the_way_to_find_its_user() -> Result<()> {
     require!();
-    let lab = lab(1)?;
+    let lab = lab(2)?;
     let host = lab.host(1);
     let taken = host.inside(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, 4802)))??;
     check_refusal(launch(host, words(host)?), 4, &["4802", "Address already in use", "ss -Hltnp"])?;
