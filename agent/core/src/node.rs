@@ -327,7 +327,8 @@ impl Node {
             return; // just now
         }
         self.flush_due(now);
-        for name in self.peers.keys().cloned().collect::<Vec<_>>() {
+        let due = self.peers.iter().filter(|(_, entry)| entry.is_due(now)).map(|(name, _)| name.clone());
+        for name in due.collect::<Vec<_>>() {
             self.tick_peer(now, &name);
         }
         self.drop_silent_strangers(now);
@@ -440,6 +441,10 @@ impl Node {
 }
 
 impl Entry {
+    fn is_due(&self, now: Instant) -> bool {
+        [self.peer.deadline(), self.outgoing.deadline()].into_iter().flatten().any(|at| at <= now)
+    }
+
     fn member(&self, name: &Arc<str>) -> Member {
         Member {
             name: name.clone(),
