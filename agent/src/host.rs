@@ -1,1 +1,6 @@
-//! See the crate's header for this floor.
+//! Floor 3: carries the core's effects out, and reports what became of them.
+
+pub mod cluster;
+pub mod control;
+pub mod counting;
+pub mod mesh;

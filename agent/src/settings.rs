@@ -1,1 +1,244 @@
-//! See the crate's header for this floor.
+//! From configuration files to settings in which every value is legal.
+//!
+//! Invariants: 1. [`load`] either gives settings or a report with every error found, never both; 2. whatever is not set has
+//! the default of the schema table; 3. nothing here is started, opened for writing or looked up in the network.
+//! Source: reference sections 1.7 to 1.10, 2.1, 2.4, 3.1 and 3.3.
+use convoy_core::{
+    config::{
+        diagnostic::Diagnostics,
+        load::{Config, load as load_config},
+        place::Files,
+        report::{Colour, Layout},
+        schema::{Level, check},
+    },
+    time::Span,
+    wire::Object,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+mod build;
+mod disk;
+mod name;
+mod wanted;
+
+pub use disk::Disk;
+pub use name::{BadName, NodeName};
+
+/// Everything the daemon needs to know. Every value is legal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// This node.
+    pub node: NodeName,
+    /// This node's address on the cluster network; `None` when it is alone and none is configured.
+    pub address: Option<IpAddr>,
+    /// All members, this node included; empty when no peers are configured. At most `NODES_MAX`.
+    pub peers: BTreeMap<NodeName, IpAddr>,
+    /// Whether this node takes part in the cluster; when false it counts alone.
+    pub enabled: bool,
+    /// Name of the cluster, 1 to `NAME_BYTES_MAX` bytes.
+    pub cluster_group: String,
+    /// Group for console commands.
+    pub control_group: String,
+    /// Time between heartbeats, 5 ms to 1 s.
+    pub heartbeat_interval: Span,
+    /// Time after start before a peer's silence counts.
+    pub heartbeat_start_delay: Span,
+    /// Least level that is logged.
+    pub debug_level: Level,
+    /// Sockets to bind, in the order of the files; those not enabled are left out.
+    pub listens: Vec<Listen>,
+    /// Replicated objects; one that is not here is counted and told nobody.
+    pub objects: BTreeMap<Object, ObjectSettings>,
+    /// Local ports whose connections count as inbound.
+    pub inbound_ports: BTreeSet<u16>,
+    /// Remote ports whose connections count as outbound.
+    pub outbound_ports: BTreeSet<u16>,
+    /// Time between audits, 1 s to 1 h.
+    pub audit_interval: Span,
+    /// Connections to the other nodes.
+    pub mesh: Mesh,
+}
+
+/// One socket of `ECCluster_Listener`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// Where to bind. `*` is `0.0.0.0`.
+    pub address: SocketAddr,
+    /// Connections the kernel keeps until they are accepted.
+    pub backlog: u16,
+    /// Whether to set `TCP_NODELAY`.
+    pub nodelay: bool,
+    /// Receive buffer in bytes; `None` leaves it to the kernel.
+    pub receive_buffer: Option<u32>,
+    /// Send buffer in bytes; `None` leaves it to the kernel.
+    pub send_buffer: Option<u32>,
+}
+
+/// How one object is replicated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectSettings {
+    /// Longest time a change waits for others; zero sends at once.
+    pub max_delay: Span,
+    /// Most changes that wait, at least 1.
+    pub max_pending: usize,
+    /// Most hosts in this node's own table, 1 to `OBJECT_HOSTS_MAX`.
+    pub max_size: u32,
+}
+
+/// How connections to the other nodes are made and kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mesh {
+    /// Port on which the other nodes listen: that of this node's first `Listen`.
+    pub peer_port: u16,
+    /// Longest wait for a connection to be accepted.
+    pub connect_timeout: Span,
+    /// Wait after a failed connection.
+    pub reconnect_interval: Span,
+    /// Socket buffers of connections this node opens, in bytes; `None` leaves them to the kernel.
+    pub buffer: Option<u32>,
+}
+
+/// What the host says about itself; an argument, so that tests need no other host.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// `EC_CONF_SEARCH_PATH`.
+    pub search_path: Option<String>,
+    /// `EC_NODE_NAME`.
+    pub node_name: Option<String>,
+    /// `EC_SUB_CLUSTER`.
+    pub sub_cluster: Option<String>,
+    /// The host's name; what follows the first dot is not used.
+    pub host_name: String,
+}
+
+/// Settings, and what to tell the operator although they are good.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The settings.
+    pub settings: Settings,
+    /// Warnings, with the texts they point into.
+    pub warnings: Report,
+    /// All files read, in order of first inclusion.
+    pub files: Vec<PathBuf>,
+    /// The configuration itself, for commands that show it.
+    pub config: Config,
+}
+
+/// Diagnostics with the texts they point into; `Display` lays them out in plain text.
+#[derive(Debug)]
+pub struct Report {
+    files: Files,
+    diagnostics: Diagnostics,
+}
+
+/// Loads `path` and what it includes.
+///
+/// # Errors
+/// A report with every error found, and the warnings; show it and change nothing.
+pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Report> {
+    let mut disk = Disk::new(path, environment);
+    let (config, mut diagnostics) = load_config(&mut disk, &path.to_string_lossy());
+    check(&config.scopes, &mut diagnostics);
+    let settings = build::settings(&config.scopes, environment, &mut diagnostics);
+    diagnostics.sort();
+    let files = config.texts.files.clone();
+    let report = Report { files, diagnostics };
+    match settings {
+        Some(settings) if !report.diagnostics.has_errors() => {
+            Ok(Loaded { settings, warnings: report, files: disk.files(), config })
+        }
+        _ => Err(report),
+    }
+}
+
+impl Settings {
+    /// Returns the other members.
+    pub fn others(&self) -> impl Iterator<Item = (&NodeName, IpAddr)> {
+        self.peers.iter().filter(|(name, _)| **name != self.node).map(|(name, address)| (name, *address))
+    }
+
+    /// Returns whether there is nobody to talk to.
+    pub fn is_solo(&self) -> bool {
+        !self.enabled || self.others().next().is_none()
+    }
+
+    /// Returns the options that differ in `new` and take effect after a restart only.
+    pub fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
+        let sizes = |settings: &Self| -> Vec<_> {
+            settings.objects.iter().map(|(object, settings)| (*object, settings.max_size)).collect()
+        };
+        [
+            ("nodename", self.node != new.node),
+            ("nodeaddr", self.address != new.address),
+            ("cluster_group", self.cluster_group != new.cluster_group),
+            ("enabled", self.enabled != new.enabled),
+            ("inbound_ports", self.inbound_ports != new.inbound_ports),
+            ("outbound_ports", self.outbound_ports != new.outbound_ports),
+            ("audit_interval", self.audit_interval != new.audit_interval),
+            ("ECCluster_Listener", self.listens != new.listens),
+            ("max_size", sizes(self) != sizes(new)),
+        ]
+        .into_iter()
+        .filter_map(|(name, differs)| differs.then_some(name))
+        .collect()
+    }
+}
+
+impl Environment {
+    /// Returns the environment of this process on the host of that name.
+    pub fn of_process(host_name: String) -> Self {
+        let var = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self {
+            search_path: var("EC_CONF_SEARCH_PATH"),
+            node_name: var("EC_NODE_NAME"),
+            sub_cluster: var("EC_SUB_CLUSTER"),
+            host_name,
+        }
+    }
+
+    /// Returns the name this node has when `nodename` is not set, and where it comes from.
+    pub fn default_name(&self) -> (&str, &'static str) {
+        match self.node_name.as_deref() {
+            Some(name) => (name, "the environment variable EC_NODE_NAME"),
+            None => (self.host_name.split('.').next().unwrap_or_default(), "the host name"),
+        }
+    }
+}
+
+impl Report {
+    /// Returns the diagnostics.
+    pub fn diagnostics(&self) -> &Diagnostics {
+        &self.diagnostics
+    }
+
+    /// Returns the texts they point into.
+    pub fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// Returns whether there is nothing to show.
+    pub fn is_empty(&self) -> bool {
+        self.diagnostics.iter().next().is_none()
+    }
+
+    /// Returns the layout for a terminal or a log.
+    pub fn layout(&self, colour: Colour) -> Layout<'_> {
+        Layout { files: &self.files, diagnostics: &self.diagnostics, colour }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.layout(Colour::Never).fmt(f)
+    }
+}
+
+impl std::error::Error for Report {}
+
+#[cfg(test)]
+mod tests;

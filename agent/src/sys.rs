@@ -1,1 +1,15 @@
-//! See the crate's header for this floor.
+//! Floor 2: file descriptors, bytes and errno. All unsafe code of the agent lives here; no domain word does.
+
+#[expect(unsafe_code, reason = "bpf(2) takes addresses in a union")]
+pub mod bpf;
+pub mod cgroup;
+pub mod filesystem;
+pub mod lock;
+#[expect(unsafe_code, reason = "memory shared with the kernel is read and written through raw pointers")]
+pub mod memory;
+#[expect(unsafe_code, reason = "getsockopt(2) for an option the safe wrappers do not know")]
+pub mod namespace;
+pub mod net;
+pub mod privilege;
+pub mod sockdiag;
+pub mod wake;

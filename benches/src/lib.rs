@@ -1,1 +1,7 @@
-//! What the benchmarks share: medians, ratios and the tables they print.
+//! What the benchmarks share: statistics, tables, and the peers that are measured beside Convoy.
+
+pub mod args;
+pub mod machine;
+pub mod peers;
+pub mod stats;
+pub mod table;

@@ -8,4 +8,5 @@
 
 pub mod addr;
 pub mod count;
+pub mod kernel;
 pub mod prefix;

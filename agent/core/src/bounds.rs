@@ -46,3 +46,38 @@ const _: () = assert!(FRAME_ENTRIES_MAX * 28 + 64 <= FRAME_PAYLOAD_MAX);
 const _: () = assert!(CURRENT_MAX as u64 * NODES_MAX as u64 <= u32::MAX as u64);
 const _: () = assert!((TOTAL_MAX as u128) * (NODES_MAX as u128) < u64::MAX as u128);
 const _: () = assert!(SEND_WINDOW >= FRAME_PAYLOAD_MAX && SEND_QUEUE_MAX > SEND_WINDOW);
+
+// --- configuration -------------------------------------------------------------------------------------------
+
+/// Bytes of one configuration file. A longer file is refused with an error that names it.
+/// chosen: 100 000 lines are about 4 MiB; four times that is not a configuration any more.
+pub const CONFIG_FILE_BYTES_MAX: usize = 16 << 20;
+/// Bytes of all configuration files of one load together. The file that passes it is refused.
+pub const CONFIG_BYTES_MAX: usize = 64 << 20;
+/// Statements and words of one file's tree. The parser stops there with an error.
+pub const CONFIG_WORDS_MAX: usize = 2_000_000;
+/// Statements of the merged view; a file included `n` times counts `n` times. Merging stops there with an error.
+pub const CONFIG_MERGED_MAX: usize = 2_000_000;
+/// Scopes inside scopes, counted across includes. A deeper scope is an error and is passed over.
+pub const CONFIG_DEPTH_MAX: usize = 32;
+/// Files below files. A deeper include is an error and is passed over.
+pub const CONFIG_INCLUDE_DEPTH_MAX: usize = 16;
+/// Different files of one load. The next one is refused with an error.
+pub const CONFIG_FILES_MAX: usize = 4_096;
+/// Names in an included directory, those passed over counted too. A fuller directory is refused.
+pub const CONFIG_DIRECTORY_NAMES_MAX: usize = 4_096;
+/// Errors shown of one load. Those after it are counted and their number is shown.
+pub const CONFIG_ERRORS_MAX: usize = 64;
+/// Warnings shown of one load. Those after it are counted and their number is shown.
+pub const CONFIG_WARNINGS_MAX: usize = 128;
+/// Ports counted in one direction. A longer array is an error.
+pub const PORTS_MAX: usize = 64;
+/// Sockets of `ECCluster_Listener`. One more `Listen` scope is an error.
+pub const LISTENS_MAX: usize = 16;
+/// Hosts in the kernel's table of one CIDR object when `max_size` is not set. What happens when a table is full
+/// is said beside the table. chosen: about 100 MiB of kernel memory for both directions, more hosts than a busy mail host meets in a day.
+pub const OBJECT_HOSTS: u32 = 524_288;
+/// Most hosts that `max_size` may ask for.
+pub const OBJECT_HOSTS_MAX: u32 = 16_777_216;
+
+// --- end of configuration ------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ use crate::{
     wire::{Frame, FrameError, Message, Object},
 };
 use alloc::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     string::String,
     sync::Arc,
     vec::Vec,
@@ -179,6 +179,8 @@ pub struct Node {
     beat_at: Instant,
     refused: u64,
     stopping: bool,
+    /// Objects whose own counts are not known yet; see [`Node::awaiting_counts`].
+    awaited: BTreeSet<Object>,
     outputs: VecDeque<Output>,
 }
 
@@ -213,11 +215,20 @@ impl Node {
             links_dialed: 0,
             refused: 0,
             stopping: false,
+            awaited: BTreeSet::new(),
             outputs: VecDeque::new(),
             settings,
         };
         node.take_peers(now);
         node
+    }
+
+    /// Holds this node's own counts back until [`Input::AllCounts`] has come for every object, so that a daemon may
+    /// greet its peers, and learn theirs, while its kernel programs are still being loaded.
+    #[must_use]
+    pub fn awaiting_counts(mut self) -> Self {
+        self.awaited = Object::ALL.into();
+        self
     }
 
     /// Takes one fact. Never blocks, never fails; effects wait in [`Self::poll_output`]. A node that was told

@@ -13,10 +13,14 @@ use convoy_common::{
 };
 
 /// Changed hosts of one object that no peer has been told of.
+///
+/// The first change after a pause goes at once; those that follow within the delay of it wait and go together. So
+/// a quiet host is seen without delay, a busy one sends no more often than the delay says, and none waits longer.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     hosts: Vec<Host>,
     since: Instant,
+    sent: Option<Instant>,
 }
 
 impl Batch {
@@ -31,9 +35,11 @@ impl Batch {
         self.hosts.len() >= batching.pending_max || self.deadline(batching).is_some_and(|at| at <= now)
     }
 
-    /// Returns when the oldest change may wait no longer.
+    /// Returns when the changes are to go: once the delay since the last ones has passed, which is never later than
+    /// the delay after the oldest of them.
     pub(super) fn deadline(&self, batching: Batching) -> Option<Instant> {
-        (!self.hosts.is_empty()).then(|| self.since + batching.delay_max)
+        let earliest = self.sent.map_or(self.since, |sent| sent + batching.delay_max);
+        (!self.hosts.is_empty()).then(|| earliest.max(self.since))
     }
 }
 
@@ -50,6 +56,7 @@ impl Node {
         for host in self.replica_mut(object).replace_own(counts) {
             self.note_change(now, object, host);
         }
+        self.awaited.remove(&object);
     }
 
     /// Sends the batches that are full or have waited long enough.
@@ -57,7 +64,7 @@ impl Node {
         for object in Object::ALL {
             let Some(batching) = self.batching(object) else { continue };
             if self.batches.get(&object).is_some_and(|batch| batch.is_due(now, batching)) {
-                self.flush(object);
+                self.flush(now, object);
             }
         }
     }
@@ -67,14 +74,15 @@ impl Node {
         let Some(batch) = self.batches.get_mut(&object) else { return };
         batch.add(now, host);
         if batch.hosts.len() >= batching.pending_max {
-            self.flush(object);
+            self.flush(now, object);
         }
     }
 
     /// Tells every connected peer what the changed hosts' counts are now. A peer that is not connected gets
     /// them with its full transfer.
-    fn flush(&mut self, object: Object) {
+    fn flush(&mut self, now: Instant, object: Object) {
         let Some(batch) = self.batches.get_mut(&object) else { return };
+        batch.sent = Some(now);
         let mut hosts = core::mem::take(&mut batch.hosts);
         hosts.sort_unstable_by_key(|host| (host.family(), *host));
         hosts.dedup();
@@ -94,6 +102,8 @@ impl Node {
     }
 
     fn send_delta(&mut self, object: Object, entries: &EntryBuf) {
-        self.say_to_all(|sender| sender.delta(&Object::ALL, object, entries));
+        if self.awaited.is_empty() {
+            self.say_to_all(|sender| sender.delta(&Object::ALL, object, entries));
+        } // else the full transfer, which has not begun, will have it
     }
 }

@@ -166,8 +166,8 @@ impl Node {
         }
         self.end_incoming(name);
         if another_life {
-            // Its earlier counts went with the process that counted them; so did our connection to it.
-            self.forget(name);
+            // Our connection went with the process. Its counts stay until the new process's full transfer replaces
+            // them range by range: the kernel counts on while a daemon restarts, so no sum dips meanwhile.
             let outgoing = self.peers.get(name).and_then(|entry| entry.outgoing.link());
             if let Some(outgoing) = outgoing {
                 self.drop_link(outgoing);

@@ -103,6 +103,9 @@ impl Node {
 
     /// Moves every full transfer on by as much as its connection takes.
     pub(super) fn advance_transfers(&mut self) {
+        if !self.awaited.is_empty() {
+            return;
+        }
         let Self { peers, settings, inbound, outbound, silent, outputs, .. } = self;
         // What is not replicated is transferred as empty: a peer that has counts from before loses them.
         let replica = |object| match object {

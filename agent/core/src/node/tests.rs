@@ -180,17 +180,20 @@ fn changes_wait_for_company_no_longer_than_told() {
     let batching = Batching { delay_max: Span::from_ms(50), pending_max: 3 };
     batched.replicate.insert(Object::InboundCidr, batching);
     let mut net = Net::new(vec![(1, batched), (2, settings("b", &[("a", 1)]))]);
+    net.run(Span::from_ms(100));
     net.count(1, "192.0.2.1", 1);
+    assert_eq!(net.global(2), 1, "the first after a pause goes at once");
+    net.count(1, "192.0.2.2", 1);
     net.run(Span::from_ms(40));
-    assert_eq!(net.global(2), 0, "still waiting");
+    assert_eq!(net.global(2), 1, "the next one waits");
     net.run(Span::from_ms(10));
-    assert_eq!(net.global(2), 1, "waited long enough");
-    for host in ["192.0.2.2", "192.0.2.3"] {
+    assert_eq!(net.global(2), 2, "and has waited long enough");
+    for host in ["192.0.2.3", "192.0.2.4"] {
         net.count(1, host, 1);
     }
-    assert_eq!(net.global(2), 1);
-    net.count(1, "192.0.2.4", 1);
-    assert_eq!(net.global(2), 4, "enough company");
+    assert_eq!(net.global(2), 2);
+    net.count(1, "192.0.2.5", 1);
+    assert_eq!(net.global(2), 5, "enough company");
 }
 
 #[test]
@@ -222,6 +225,22 @@ fn a_restarted_peer_is_another_life_and_its_old_counts_go() {
     assert_eq!((net.global(1), net.state(1, "b"), net.state(2, "a")), (0, State::Alive, State::Alive));
     net.count(2, "192.0.2.9", 7);
     assert_eq!(net.global(1), 7);
+}
+
+#[test]
+fn no_sum_dips_while_a_daemon_restarts() {
+    let mut net = Net::pair();
+    net.count(2, "192.0.2.1", 2);
+    net.kill(2);
+    let again = Settings { incarnation: 2, ..settings("b", &[("a", 1)]) };
+    net.nodes.insert(address(2), Node::new(again, net.now).awaiting_counts());
+    net.run(Span::from_secs(5));
+    assert_eq!((net.state(1, "b"), net.global(1)), (State::Alive, 2), "its kernel counts on");
+    net.give(2, Input::AllCounts(Object::OutboundCidr, &[]));
+    assert_eq!(net.global(1), 2);
+    let counts = [(Host::new("192.0.2.7".parse().unwrap()), Count { current: 3, total: 9 })];
+    net.give(2, Input::AllCounts(Object::InboundCidr, &counts));
+    assert_eq!(net.global(1), 3, "and the new daemon's counts replace the old one's");
 }
 
 #[test]

@@ -1,0 +1,218 @@
+//! Which scopes and options there are: one table, from which checks, settings and documentation come.
+//!
+//! Invariants: 1. a default has the type and the range of its own row; 2. a row that departs from the reference says
+//! from what and why; 3. names and paths are compared without case. The table itself is `schema/table.rs`.
+use super::{
+    scopes::Scope,
+    value::{BadEndpoint, BadValue, Endpoint},
+};
+use crate::time::Span;
+use alloc::{format, string::String, vec::Vec};
+use core::net::IpAddr;
+
+mod check;
+mod nearest;
+mod page;
+mod read;
+mod table;
+
+pub use check::check;
+pub use nearest::nearest;
+pub use page::page;
+pub use read::{Entry, default_of, read};
+pub use table::{NOT_READ, OPTIONS, SCOPES};
+
+/// One scope.
+#[derive(Clone, Copy, Debug)]
+pub struct ScopeRow {
+    /// Names from the outermost scope, joined by `::`.
+    pub path: &'static str,
+    /// Whether it has instances.
+    pub instance: Instance,
+    /// One line for people.
+    pub help: &'static str,
+}
+
+/// Whether a scope has instances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instance {
+    /// There is one of it, without a name.
+    None,
+    /// Each has a name; the text says what the name is.
+    Named(&'static str),
+}
+
+/// One option.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The scopes it may stand in, as paths.
+    pub scopes: &'static [&'static str],
+    /// Its name.
+    pub name: &'static str,
+    /// What its words are.
+    pub kind: Kind,
+    /// How many words it takes.
+    pub shape: Shape,
+    /// Its default as it would be written after `=`; `None` when unset differs from every value.
+    pub default: Option<&'static str>,
+    /// When a change takes effect.
+    pub live: Live,
+    /// Whose option it is.
+    pub origin: Origin,
+    /// One line for people.
+    pub help: &'static str,
+}
+
+/// What a word of an option is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// Any word.
+    Text,
+    /// A word of 1 to `NAME_BYTES_MAX` bytes that goes over the wire.
+    Name,
+    /// One of these words, in any case.
+    Choice(&'static [&'static str]),
+    /// A boolean.
+    Bool,
+    /// A whole number in one of these ranges, both ends included.
+    Int(&'static [(i64, i64)]),
+    /// A time in seconds between these two, both included.
+    Seconds(Span, Span),
+    /// A file mode.
+    Permissions,
+    /// An address without a port.
+    Ip,
+    /// An address with a port, or the path of a Unix socket.
+    Endpoint,
+    /// A debug level, by name or number.
+    Level,
+    /// Words separated by `;` in one word.
+    List,
+}
+
+/// How many words an option takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// One.
+    One,
+    /// Any number in `( )`; a single word is accepted too.
+    Array,
+    /// Keys and values in `[ ]`.
+    Dictionary,
+}
+
+/// When a change takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Live {
+    /// On reload.
+    Yes,
+    /// After a restart; a reload warns.
+    Restart,
+    /// Read and checked, but nothing in this version acts on it.
+    NoEffect,
+}
+
+/// Whose option it is, and where its default departs from the reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The reference's, with its default.
+    Reference,
+    /// The reference's, with another default or range.
+    Changed {
+        /// The reference's own.
+        reference: &'static str,
+        /// Why ours is another.
+        why: &'static str,
+    },
+    /// Ours; the reference has no such option.
+    Ours,
+}
+
+/// How much a part of the system writes to its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// 0
+    Debug,
+    /// 1
+    Info,
+    /// 2
+    Notice,
+    /// 3
+    Warning,
+    /// 4
+    Error,
+    /// 5
+    Critical,
+}
+
+impl Level {
+    /// All levels, in the order of their numbers.
+    pub const ALL: [(Self, &'static str); 6] = [
+        (Self::Debug, "DEBUG"),
+        (Self::Info, "INFO"),
+        (Self::Notice, "NOTICE"),
+        (Self::Warning, "WARNING"),
+        (Self::Error, "ERROR"),
+        (Self::Critical, "CRITICAL"),
+    ];
+}
+
+/// A word with its meaning.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Typed {
+    /// Of [`Kind::Text`], [`Kind::Name`] and [`Kind::Choice`].
+    Text(String),
+    /// Of [`Kind::Bool`].
+    Bool(bool),
+    /// Of [`Kind::Int`].
+    Int(i64),
+    /// Of [`Kind::Seconds`].
+    Span(Span),
+    /// Of [`Kind::Permissions`].
+    Permissions(u16),
+    /// Of [`Kind::Ip`].
+    Ip(IpAddr),
+    /// Of [`Kind::Endpoint`].
+    Endpoint(Endpoint),
+    /// Of [`Kind::Level`].
+    Level(Level),
+    /// Of [`Kind::List`].
+    List(Vec<String>),
+}
+
+impl Row {
+    /// Returns whether the option may stand in the scope of that path.
+    pub fn is_in(&self, path: &str) -> bool {
+        self.scopes.iter().any(|scope| scope.eq_ignore_ascii_case(path))
+    }
+}
+
+/// Returns the row of an option in a scope, by path and name.
+pub fn option(path: &str, name: &str) -> Option<&'static Row> {
+    OPTIONS.iter().find(|row| row.name.eq_ignore_ascii_case(name) && row.is_in(path))
+}
+
+/// Returns the row of a scope by its path.
+pub fn scope(path: &str) -> Option<&'static ScopeRow> {
+    SCOPES.iter().find(|row| row.path.eq_ignore_ascii_case(path))
+}
+
+/// Returns the path of a scope as the table writes it, without instances.
+pub fn path(scope: Scope<'_>) -> String {
+    match scope.parent().and_then(|parent| parent.parent().map(|_| parent)) {
+        Some(parent) => format!("{}::{}", path(parent), scope.name()),
+        None => scope.name().into(),
+    }
+}
+
+/// Why a word does not fit a row.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Misfit {
+    #[error(transparent)]
+    Value(#[from] BadValue),
+    #[error(transparent)]
+    Endpoint(#[from] BadEndpoint),
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! The client `convoy`: its words, what it prints, and its exit codes.
+//!
+//! One question a run: words become a request, the daemon's line becomes text for people, or is printed as it is
+//! with `--json`. Rendering is pure: an answer and a [`Style`] in, bytes out. Knows nothing of how answers come
+//! about; see `host::control`.
+mod args;
+mod drift;
+mod failed;
+mod listing;
+mod membership;
+mod object;
+mod status;
+mod style;
+mod table;
+mod top;
+mod tree;
+mod words;
+
+pub use args::{Args, Question, Shared, View};
+pub use failed::{Exit, Failed};
+pub use style::Style;
+
+use crate::host::control::{
+    client::{Client, ClientError},
+    shape::{Drift, Membership, Request, SharedList, SharedQuery, SharedShow, SharedTop, Status},
+};
+use clap::Parser;
+use serde::Deserialize;
+use std::{
+    env,
+    io::{self, BufWriter, IsTerminal, Write},
+    process::ExitCode,
+};
+
+/// Runs the client with this process's arguments, environment and standard streams.
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return failed::report(&failed::of_words(error)),
+    };
+    let stdout = io::stdout();
+    let style = Style::detect(stdout.is_terminal(), |name| env::var(name).ok());
+    let mut to = BufWriter::with_capacity(64 * 1024, stdout.lock());
+    let outcome = ask(&args, style, &mut to).and_then(|()| to.flush().map_err(Failed::from));
+    match outcome {
+        Ok(()) => ExitCode::from(Exit::Answered as u8),
+        Err(failed) => failed::report(&failed),
+    }
+}
+
+/// Asks the daemon what `args` say and writes its answer.
+///
+/// # Errors
+/// In words for the operator, with the exit code that belongs to them.
+pub fn ask(args: &Args, style: Style, to: &mut impl Write) -> Result<(), Failed> {
+    let request = args.request();
+    let mut client = Client::connect(&args.run_dir)?;
+    let line = client.ask(&request)?;
+    if args.json {
+        to.write_all(line.as_bytes())?;
+        to.write_all(b"\n")?;
+        return Ok(());
+    }
+    render(&request, line, style, to)
+}
+
+/// Writes the answer `line` to `request` as text for people.
+///
+/// # Errors
+/// The line is no such answer, or `to` does not take it.
+pub fn render(request: &Request, line: &str, style: Style, to: &mut impl Write) -> Result<(), Failed> {
+    match request {
+        Request::Status => status::write(&parse::<Status>(line)?, style, to)?,
+        Request::Membership => membership::write(&parse::<Membership>(line)?, style, to)?,
+        Request::SharedList => listing::write(&parse::<SharedList>(line)?, style, to)?,
+        Request::SharedShow { .. } => tree::write(&parse::<SharedShow>(line)?, style, to)?,
+        Request::SharedQuery { .. } => object::write(&parse::<SharedQuery>(line)?, style, to)?,
+        Request::SharedTop { .. } => top::write(&parse::<SharedTop>(line)?, style, to)?,
+        Request::Drift => drift::write(&parse::<Drift>(line)?, style, to)?,
+    }
+    Ok(())
+}
+
+fn parse<'a, T: Deserialize<'a>>(line: &'a str) -> Result<T, Failed> {
+    serde_json::from_str(line).map_err(|error| ClientError::Unreadable(error).into())
+}

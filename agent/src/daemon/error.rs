@@ -1,0 +1,70 @@
+//! Why the daemon does not run: one variant a remedy, each with its exit code.
+use crate::host::counting;
+use std::{io, net::SocketAddr, path::PathBuf};
+
+/// See the module. Texts say what is wrong, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A directory cannot be made or written.
+    #[error("cannot use directory {}: {source}; make it writable for this user or name another", path.display())]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another daemon has the directory.
+    #[error(
+        "another convoyd{} runs on {}; stop it, or give this one directories of its own (--run-dir, --state-dir, \
+         --bpffs)", holder.map(|pid| format!(" (process {pid})")).unwrap_or_default(), path.display()
+    )]
+    Running {
+        /// Which directory.
+        path: PathBuf,
+        /// Its process, if it wrote it down.
+        holder: Option<u32>,
+    },
+    /// The mesh listener cannot be opened.
+    #[error(
+        "cannot listen on {at} for other nodes: {source}; see who has it with `ss -Hltnp sport = {}`, or set another \
+         port in ECCluster_Listener on all nodes", at.port()
+    )]
+    Listen {
+        /// Where.
+        at: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The kernel refuses an io_uring.
+    #[error("cannot use io_uring: {0}; set kernel.io_uring_disabled=0 and see docs/kernel-versions.md")]
+    Ring(#[source] io::Error),
+    /// Threads, descriptors or memory are exhausted.
+    #[error("cannot start: {0}; raise LimitNOFILE, TasksMax or MemoryMax of the service")]
+    Resources(#[source] io::Error),
+    /// The kernel programs cannot be used.
+    #[error(transparent)]
+    Counting(#[from] counting::Error),
+    /// A thread ended that must not.
+    #[error(
+        "the {thread} thread ended; this is a bug, its last words are above. Restart convoyd; counting goes on meanwhile"
+    )]
+    Ended {
+        /// Which.
+        thread: &'static str,
+    },
+}
+
+impl Error {
+    /// Returns the process's exit code: 3 when the host lacks something, 4 when something is in the way, 5 when it
+    /// failed while running.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Directory { .. }
+            | Self::Running { .. }
+            | Self::Listen { .. }
+            | Self::Counting(counting::Error::Held { .. }) => 4,
+            Self::Ring(_) | Self::Counting(_) => 3,
+            Self::Resources(_) | Self::Ended { .. } => 5,
+        }
+    }
+}

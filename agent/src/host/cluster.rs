@@ -1,0 +1,215 @@
+//! The cluster thread: one runtime on io_uring that owns the node and everything that talks to peers.
+//!
+//! What the other threads have for it arrives over bounded queues and one wake: counts from the sampler,
+//! questions from control clients, orders from the daemon. It never waits for any of them, nor for disk,
+//! netlink or maps, so heartbeats are never late because of them.
+mod ask;
+
+use super::{
+    control::Query,
+    counting::{Report, State},
+    mesh::Mesh,
+};
+use crate::sys::wake::{Sleeper, Wake};
+use convoy_common::count::Direction;
+use convoy_core::{
+    node::{Input, Node, Settings},
+    wire::Object,
+};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::{
+    cell::RefCell,
+    io,
+    net::{IpAddr, TcpListener},
+    rc::Rc,
+    thread::{self, JoinHandle},
+};
+
+/// What the cluster thread is to be; again on a reload.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The node's part.
+    pub node: Settings,
+    /// This node's address in the peer list, from which it dials.
+    pub address: Option<IpAddr>,
+    /// Port of every node's mesh listener.
+    pub port: u16,
+}
+
+/// From the daemon to the cluster thread.
+#[derive(Debug)]
+pub enum Order {
+    /// Take new settings; connections and counts that they do not concern stay.
+    Reload(Box<Plan>),
+    /// Say goodbye to the peers, then end.
+    Stop,
+}
+
+/// What arrives for the cluster thread, besides orders. Whoever puts something in wakes it.
+#[derive(Debug)]
+pub struct Inbox {
+    /// From the sampler.
+    pub reports: Receiver<Report>,
+    /// From control clients.
+    pub questions: Receiver<Query>,
+    /// Told when the thread ends, however it ends: without it the daemon would look alive.
+    pub ends: Sender<&'static str>,
+}
+
+/// The running thread. Dropping it stops it, with goodbyes.
+#[derive(Debug)]
+pub struct ClusterThread {
+    orders: Sender<Order>,
+    wake: Wake,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl ClusterThread {
+    /// Gives an order. A thread that has ended takes none; `Inbox::ends` was told.
+    pub fn order(&self, order: Order) {
+        if self.orders.send(order).is_ok() {
+            self.wake.wake();
+        }
+    }
+
+    /// Says goodbye to the peers and waits for the end; gives back what the thread panicked with.
+    pub fn stop(mut self) -> thread::Result<()> {
+        self.join()
+    }
+
+    fn join(&mut self) -> thread::Result<()> {
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        self.order(Order::Stop);
+        thread.join()
+    }
+}
+
+impl Drop for ClusterThread {
+    fn drop(&mut self) {
+        if self.join().is_err() {
+            tracing::error!("the cluster thread panicked; its message is above");
+        }
+    }
+}
+
+/// Starts the thread, which polls `wake`. A node without peers has no listeners.
+///
+/// # Errors
+/// The thread, or its ring, cannot be made; the text says what the kernel answered.
+pub fn spawn(plan: Plan, listeners: Vec<TcpListener>, inbox: Inbox, wake: Wake) -> io::Result<ClusterThread> {
+    let (orders, taken) = unbounded();
+    let sleeper = wake.clone();
+    // The ring is made on its thread; its refusal must reach the daemon before anything else is started.
+    let (made, answer) = crossbeam_channel::bounded(1);
+    let thread = thread::Builder::new().name("cluster".into()).spawn(move || {
+        let _told = Told(inbox.ends.clone());
+        let runtime = match tokio_uring::Runtime::new(tokio_uring::builder().entries(RING_ENTRIES)) {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(made.send(Err(error))),
+        };
+        drop(made.send(Ok(())));
+        // A busy host must not look dead: heartbeats go before whatever else wants the processor.
+        if let Err(error) = rustix::process::nice(NICE) {
+            tracing::debug!(%error, "the cluster thread runs at ordinary priority; grant CAP_SYS_NICE");
+        }
+        runtime.block_on(run(plan, listeners, inbox, taken, sleeper));
+    })?;
+    match answer.recv() {
+        Ok(Ok(())) => Ok(ClusterThread { orders, wake, thread: Some(thread) }),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(io::Error::other("the cluster thread ended while it started")),
+    }
+}
+
+/// The thread's own state beside the node.
+struct Cluster {
+    mesh: Rc<Mesh>,
+    address: RefCell<Option<IpAddr>>,
+    /// The latest word of the sampler on the kernel's side; none while the programs are being loaded.
+    kernel: RefCell<Option<State>>,
+}
+
+async fn run(plan: Plan, listeners: Vec<TcpListener>, inbox: Inbox, orders: Receiver<Order>, wake: Wake) {
+    let Plan { node, address, port } = plan;
+    let mesh = Mesh::new(port, address, |now| Node::new(node, now).awaiting_counts());
+    let cluster =
+        Rc::new(Cluster { mesh: mesh.clone(), address: RefCell::new(address), kernel: RefCell::default() });
+    tokio::task::spawn_local(cluster.take_in(inbox, orders, wake));
+    mesh.run(listeners).await;
+}
+
+impl Cluster {
+    async fn take_in(self: Rc<Self>, inbox: Inbox, orders: Receiver<Order>, wake: Wake) {
+        if let Err(error) = self.take_in_until_unable(inbox, orders, wake).await {
+            tracing::error!(%error, "the cluster thread cannot be woken; stopping");
+            self.mesh.feed(Input::Stop);
+        }
+    }
+
+    async fn take_in_until_unable(
+        &self,
+        inbox: Inbox,
+        orders: Receiver<Order>,
+        wake: Wake,
+    ) -> io::Result<()> {
+        let sleeper = Sleeper::new(wake)?;
+        loop {
+            sleeper.woken().await?;
+            orders.try_iter().for_each(|order| self.obey(order));
+            inbox.questions.try_iter().for_each(|query| self.answer(&query));
+            for report in inbox.reports.try_iter() {
+                self.take_report(report);
+                // A report may hold thousands of hosts: sockets and timers get their turn after each.
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    fn obey(&self, order: Order) {
+        match order {
+            Order::Stop => self.mesh.feed(Input::Stop),
+            Order::Reload(plan) => {
+                let Plan { node, address, port } = *plan;
+                *self.address.borrow_mut() = address;
+                self.mesh.set_port(port, address);
+                self.mesh.feed(Input::Reload(node));
+            }
+        }
+    }
+
+    fn take_report(&self, report: Report) {
+        match report {
+            Report::Full { direction, entries } => {
+                self.mesh.feed(Input::AllCounts(Object::of(direction), &entries));
+            }
+            Report::Changed { direction, entries } => {
+                self.mesh.feed(Input::Counts(Object::of(direction), &entries));
+            }
+            Report::State(state) => *self.kernel.borrow_mut() = Some(state),
+        }
+    }
+}
+
+/// Tells the daemon that the thread has ended, however it ended.
+struct Told(Sender<&'static str>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if self.0.send("cluster").is_err() {
+            tracing::debug!("the daemon ended before the cluster thread");
+        }
+    }
+}
+
+/// Returns the table that holds the counts of `direction`.
+const fn table_name(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Inbound => "inbound_hosts",
+        Direction::Outbound => "outbound_hosts",
+    }
+}
+
+/// Priority of the thread against others, as in nice(2).
+const NICE: i32 = -10;
+/// Operations in flight at once: two a connection, two connections a peer, and room to spare.
+const RING_ENTRIES: u32 = 512;

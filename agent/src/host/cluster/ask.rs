@@ -1,0 +1,218 @@
+//! What a control client is told, read off the node.
+use super::{Cluster, table_name};
+use crate::host::{
+    control::{
+        Answer, Query,
+        shape::{
+            Drift, Failure, KernelStatus, KernelTable, MemberCounts, MemberRow, Membership, MeshStatus,
+            ObjectStatus, Request, SharedList, Status,
+        },
+    },
+    counting::State,
+};
+use convoy_common::count::Direction;
+use convoy_core::{
+    group,
+    node::{Member, Node},
+    time::{Instant, Span},
+    wire::Object,
+};
+
+impl Cluster {
+    pub(super) fn answer(&self, query: &Query) {
+        let answer = self.answer_to(&query.request);
+        if query.reply.try_send(answer).is_err() {
+            tracing::debug!("a control client left before its answer");
+        }
+    }
+
+    fn answer_to(&self, request: &Request) -> Result<Answer, Failure> {
+        let node = self.mesh.node();
+        match request {
+            Request::Status => Ok(Answer::Status(Box::new(self.status(&node)))),
+            Request::Membership => Ok(Answer::Membership(Membership { members: self.member_rows(&node) })),
+            Request::SharedList => Ok(Answer::SharedList(SharedList { objects: objects(&node) })),
+            Request::Drift => Ok(Answer::Drift(self.drift())),
+            Request::SharedShow { object, from }
+            | Request::SharedQuery { object, from, .. }
+            | Request::SharedTop { object, from, .. } => view(&node, object, from.as_deref()),
+        }
+    }
+
+    fn status(&self, node: &Node) -> Status {
+        let now = self.mesh.now();
+        let members = self.members(node);
+        let count = |state| members.iter().filter(|member| member.state == state).count();
+        let kernel = self.kernel.borrow();
+        let mut troubles = members.iter().filter_map(trouble).collect::<Vec<_>>();
+        troubles.extend(kernel.iter().flat_map(kernel_troubles));
+        Status {
+            node: node.settings().name.to_string(),
+            address: self.address.borrow().map(|address| address.to_string()),
+            cluster_group: node.settings().group.to_string(),
+            incarnation: node.settings().incarnation,
+            version: env!("CARGO_PKG_VERSION").into(),
+            state: match &*kernel {
+                None => "starting",
+                Some(_) if troubles.is_empty() => "ready",
+                Some(_) => "degraded",
+            }
+            .into(),
+            uptime_s: seconds(now.since(Instant::from_ns(0))),
+            members: MemberCounts {
+                alive: count(group::State::Alive),
+                suspect: count(group::State::Suspect),
+                gone: count(group::State::Gone),
+            },
+            objects: objects(node),
+            kernel: kernel.as_ref().map(kernel_status).unwrap_or_default(),
+            drift: self.drift(),
+            mesh: self.mesh_status(node),
+            troubles,
+        }
+    }
+
+    fn mesh_status(&self, node: &Node) -> MeshStatus {
+        let traffic = self.mesh.traffic();
+        MeshStatus {
+            sent_bytes: traffic.sent_bytes.get(),
+            writes: traffic.writes.get(),
+            received_bytes: traffic.received_bytes.get(),
+            reads: traffic.reads.get(),
+            frames: traffic.frames.get(),
+            refused: node.refused(),
+        }
+    }
+
+    fn drift(&self) -> Drift {
+        let drift = self.kernel.borrow().as_ref().map_or_else(Default::default, |state| state.drift);
+        Drift {
+            inbound: drift.inbound,
+            outbound: drift.outbound,
+            audits: drift.audits,
+            repaired: drift.repaired,
+        }
+    }
+
+    fn members(&self, node: &Node) -> Vec<Member> {
+        node.members(*self.address.borrow(), self.mesh.now())
+    }
+
+    fn member_rows(&self, node: &Node) -> Vec<MemberRow> {
+        let now = self.mesh.now();
+        let row = |member: Member| MemberRow {
+            name: member.name.to_string(),
+            address: member.address.map(|address| address.to_string()),
+            state: member.state.to_string(),
+            incarnation: member.incarnation,
+            own: member.own,
+            since_s: seconds(now.since(member.since)),
+            heard_s: seconds(now.since(member.heard)),
+            complete: member.complete,
+            lagged: member.lagged,
+            gaps: member.gaps,
+            trouble: member.trouble,
+        };
+        self.members(node).into_iter().map(row).collect()
+    }
+}
+
+fn kernel_status(state: &State) -> KernelStatus {
+    let table = |direction: Direction| {
+        let table = &state.tables[direction as usize];
+        KernelTable {
+            table: table_name(direction).into(),
+            used: table.used,
+            max: table.max,
+            refused: table.refused,
+            reclaimed: table.reclaimed,
+        }
+    };
+    KernelStatus {
+        bpffs: state.bpffs.display().to_string(),
+        cgroup: state.cgroup.display().to_string(),
+        adopted: state.adopted,
+        tables: Direction::ALL.map(table).into(),
+        seeded: state.seeded,
+        notices_lost: state.notices_lost,
+        deferred: state.deferred + state.storage_failed,
+    }
+}
+
+/// Returns what an operator should look at on the kernel's side.
+fn kernel_troubles(state: &State) -> impl Iterator<Item = String> {
+    let full = |direction: Direction| {
+        let table = &state.tables[direction as usize];
+        (table.max > 0 && table.used >= table.max).then(|| {
+            format!(
+                "{} is full with {} hosts and has refused {} connections; raise max_size of its Replicate",
+                table_name(direction),
+                table.used,
+                table.refused
+            )
+        })
+    };
+    state.troubles.iter().cloned().chain(Direction::ALL.into_iter().filter_map(full))
+}
+
+fn view(node: &Node, object: &str, from: Option<&str>) -> Result<Answer, Failure> {
+    let Some(object) = Object::by_name(object) else {
+        let known = Object::ALL.map(Object::name).join(", ");
+        return Err(Failure::new(format!("there is no object \"{object}\"; there are {known}")));
+    };
+    let replica = node.replica(object);
+    let (view, tree) = match from {
+        None => ("global", replica.global().clone()),
+        Some(name) if *name == *node.settings().name => (name, replica.own().clone()),
+        Some(name) => match replica.view(name) {
+            Some(tree) => (name, tree.clone()),
+            None if node.settings().peers.contains_key(name) => {
+                return Err(Failure::new(format!("\"{name}\" takes no part now; see: convoy membership")));
+            }
+            None => {
+                let mut names = node.settings().peers.keys().map(|name| &**name).collect::<Vec<_>>();
+                names.push(&node.settings().name);
+                return Err(Failure::new(format!(
+                    "there is no node \"{name}\"; there are {}",
+                    names.join(", ")
+                )));
+            }
+        },
+    };
+    Ok(Answer::View { object: object.name(), view: view.into(), tree })
+}
+
+fn objects(node: &Node) -> Vec<ObjectStatus> {
+    let status = |object| {
+        let (own, global) = (node.replica(object).own(), node.replica(object).global());
+        ObjectStatus {
+            object: object.name().into(),
+            kind: "cidrtree".into(),
+            replicated: node.replicates(object),
+            own_hosts: own.len(),
+            own_current: own.sum().current,
+            own_total: own.sum().total,
+            hosts: global.len(),
+            current: global.sum().current,
+            total: global.sum().total,
+        }
+    };
+    Object::ALL.map(status).into()
+}
+
+/// Returns what an operator should look at in a member's row.
+fn trouble(member: &Member) -> Option<String> {
+    match (member.state, &member.trouble) {
+        (group::State::Alive, None) => None,
+        (_, Some(text)) => Some(format!("{} is {}: {text}", member.name, member.state)),
+        (state, None) => Some(format!("{} is {state}", member.name)),
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "for people and scripts; 53 bits hold a century of microseconds"
+)]
+fn seconds(span: Span) -> f64 {
+    (span.as_ns() / 1_000_000) as f64 / 1_000.0
+}

@@ -1,0 +1,106 @@
+//! From a snapshot to the JSON of an answer, on the client's own thread.
+use super::shape::{
+    Drift, EntryRow, Failure, Membership, Request, SharedList, SharedQuery, SharedTop, Status,
+};
+use convoy_common::prefix::Prefix;
+use convoy_core::counters::{CidrTree, Row};
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+use std::io::{self, Write};
+
+/// What the cluster thread hands out: small answers whole, trees as snapshots that share their memory.
+#[derive(Debug)]
+pub enum Answer {
+    /// To `status`.
+    Status(Box<Status>),
+    /// To `membership`.
+    Membership(Membership),
+    /// To `shared list`.
+    SharedList(SharedList),
+    /// To `drift`.
+    Drift(Drift),
+    /// To every question about one view of an object.
+    View {
+        /// Name of the object.
+        object: &'static str,
+        /// `global`, or the node whose view it is.
+        view: String,
+        /// The counts.
+        tree: CidrTree,
+    },
+}
+
+impl Answer {
+    pub(super) fn write(self, request: &Request, to: &mut impl Write) -> io::Result<()> {
+        match self {
+            Self::Status(status) => serde_json::to_writer(to, &status)?,
+            Self::Membership(membership) => serde_json::to_writer(to, &membership)?,
+            Self::SharedList(list) => serde_json::to_writer(to, &list)?,
+            Self::Drift(drift) => serde_json::to_writer(to, &drift)?,
+            Self::View { object, view, tree } => write_view(object, view, &tree, request, to)?,
+        }
+        Ok(())
+    }
+}
+
+fn write_view(
+    object: &str,
+    view: String,
+    tree: &CidrTree,
+    request: &Request,
+    to: &mut impl Write,
+) -> Result<(), serde_json::Error> {
+    match request {
+        Request::SharedQuery { prefix, .. } => match prefix.parse::<Prefix>() {
+            Ok(prefix) => {
+                let count = tree.sum_below(prefix);
+                let answer = SharedQuery {
+                    object: object.into(),
+                    view,
+                    prefix: prefix.to_string(),
+                    current: count.current,
+                    total: count.total,
+                };
+                serde_json::to_writer(to, &answer)
+            }
+            Err(error) => serde_json::to_writer(to, &Failure::new(format!("\"{prefix}\": {error}"))),
+        },
+        Request::SharedTop { bits, limit, .. } => {
+            let rows = tree.top(bits.unwrap_or(24), bits.unwrap_or(64), limit.unwrap_or(20));
+            let entries = rows.into_iter().map(EntryRow::from).collect();
+            serde_json::to_writer(to, &SharedTop { object: object.into(), view, bits: *bits, entries })
+        }
+        _ => serde_json::to_writer(to, &Listing { object, view: &view, tree }),
+    }
+}
+
+/// A whole view, written row by row.
+struct Listing<'a> {
+    object: &'a str,
+    view: &'a str,
+    tree: &'a CidrTree,
+}
+
+impl Serialize for Listing<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut listing = serializer.serialize_struct("SharedShow", 4)?;
+        listing.serialize_field("object", self.object)?;
+        listing.serialize_field("kind", "cidrtree")?;
+        listing.serialize_field("view", self.view)?;
+        listing.serialize_field("entries", &Rows(self.tree))?;
+        listing.end()
+    }
+}
+
+struct Rows<'a>(&'a CidrTree);
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.rows().into_iter().map(EntryRow::from))
+    }
+}
+
+impl From<Row> for EntryRow {
+    fn from(row: Row) -> Self {
+        Self { prefix: row.prefix.to_string(), current: row.count.current, total: row.count.total }
+    }
+}

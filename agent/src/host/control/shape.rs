@@ -1,0 +1,290 @@
+//! The JSON of requests and answers. Documented in docs/control.md; fields are added, never renamed.
+use serde::{Deserialize, Serialize};
+
+/// A question, one line of JSON such as `{"ask":"shared query","object":"inbound_cidr","prefix":"10.0.0.0/8"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Request {
+    /// How this node is.
+    Status,
+    /// Who is in the cluster.
+    Membership,
+    /// Which objects there are.
+    #[serde(rename = "shared list")]
+    SharedList,
+    /// Every host and branching prefix of a view.
+    #[serde(rename = "shared show")]
+    SharedShow {
+        /// Name of the object.
+        object: String,
+        /// Node whose view is wanted; the sum over all nodes without it.
+        from: Option<String>,
+    },
+    /// The sum below one prefix.
+    #[serde(rename = "shared query")]
+    SharedQuery {
+        /// Name of the object.
+        object: String,
+        /// `addr` or `addr/bits`.
+        prefix: String,
+        /// As above.
+        from: Option<String>,
+    },
+    /// The busiest prefixes of one length.
+    #[serde(rename = "shared top")]
+    SharedTop {
+        /// Name of the object.
+        object: String,
+        /// Length; without it 24 for IPv4 and 64 for IPv6. IPv4 stops at 32.
+        bits: Option<u8>,
+        /// Most rows; without it 20.
+        limit: Option<usize>,
+        /// As above.
+        from: Option<String>,
+    },
+    /// How far the counts are from what the kernel's socket table says.
+    Drift,
+}
+
+/// What went wrong, instead of an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What, and what to do.
+    pub error: String,
+}
+
+impl Failure {
+    /// Returns a failure that says `text`.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { error: text.into() }
+    }
+
+    pub(super) fn nonsense(error: &serde_json::Error) -> Self {
+        Self::new(format!(
+            "the request is not understood: {error}; send one line such as {{\"ask\":\"status\"}}"
+        ))
+    }
+}
+
+/// Answer to `status`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Node name.
+    pub node: String,
+    /// Address of the mesh listener; none on a node that is alone.
+    pub address: Option<String>,
+    /// `cluster_group`.
+    pub cluster_group: String,
+    /// Life of this process.
+    pub incarnation: u64,
+    /// Version of the program.
+    pub version: String,
+    /// `starting` while the kernel programs are loaded, `ready`, or `degraded` with reasons in `troubles`.
+    pub state: String,
+    /// Seconds since the process started.
+    pub uptime_s: f64,
+    /// Nodes by state, this one included.
+    pub members: MemberCounts,
+    /// The replicated objects.
+    pub objects: Vec<ObjectStatus>,
+    /// The kernel's side.
+    pub kernel: KernelStatus,
+    /// The same as the answer to `drift`.
+    pub drift: Drift,
+    /// What crossed the mesh since the start.
+    pub mesh: MeshStatus,
+    /// What an operator should look at; empty when all is well.
+    pub troubles: Vec<String>,
+}
+
+/// Nodes by state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberCounts {
+    /// Heard lately, or this node.
+    pub alive: usize,
+    /// Silent for a moment.
+    pub suspect: usize,
+    /// Left or silent for long.
+    pub gone: usize,
+}
+
+/// One object in `status` and `shared list`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectStatus {
+    /// Its name.
+    pub object: String,
+    /// What it is: `cidrtree`.
+    pub kind: String,
+    /// Told to peers.
+    pub replicated: bool,
+    /// Hosts this node counts.
+    pub own_hosts: usize,
+    /// Open now on this node.
+    pub own_current: u64,
+    /// Opened on this node since each host was first seen.
+    pub own_total: u64,
+    /// The same over all nodes.
+    pub hosts: usize,
+    /// Open now on all nodes.
+    pub current: u64,
+    /// Opened on all nodes.
+    pub total: u64,
+}
+
+/// The kernel's side in `status`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KernelStatus {
+    /// Directory of the pinned maps and links.
+    pub bpffs: String,
+    /// Directory the programs are attached to.
+    pub cgroup: String,
+    /// The maps were there already and were taken over.
+    pub adopted: bool,
+    /// One row a direction.
+    pub tables: Vec<KernelTable>,
+    /// Connections older than the attach that are counted from the socket table.
+    pub seeded: u64,
+    /// Change notices that found no room; each is followed by a full read.
+    pub notices_lost: u64,
+    /// Connections that were counted late, by the next sweep of the socket table.
+    pub deferred: u64,
+}
+
+/// A host table of the kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KernelTable {
+    /// Its name, which is that of its pin.
+    pub table: String,
+    /// Hosts in it.
+    pub used: u64,
+    /// Hosts it can hold.
+    pub max: u64,
+    /// Connections that were not counted because it was full; counted late if they outlast that.
+    pub refused: u64,
+    /// Idle hosts taken out to make room since the daemon started.
+    pub reclaimed: u64,
+}
+
+/// The mesh in `status`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeshStatus {
+    /// Bytes written to peers.
+    pub sent_bytes: u64,
+    /// Write operations.
+    pub writes: u64,
+    /// Bytes read from peers.
+    pub received_bytes: u64,
+    /// Read operations.
+    pub reads: u64,
+    /// Frames read.
+    pub frames: u64,
+    /// Connections refused: garbage, strangers, wrong names.
+    pub refused: u64,
+}
+
+/// Answer to `membership`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Membership {
+    /// All configured nodes, by name.
+    pub members: Vec<MemberRow>,
+}
+
+/// One node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemberRow {
+    /// Node name.
+    pub name: String,
+    /// Its address in the peer list; none on a node that is alone.
+    pub address: Option<String>,
+    /// `alive`, `suspect` or `gone`.
+    pub state: String,
+    /// Life of its process; none when it was never heard.
+    pub incarnation: Option<u64>,
+    /// This node's own row.
+    #[serde(rename = "self")]
+    pub own: bool,
+    /// Seconds in that state.
+    pub since_s: f64,
+    /// Seconds since something of it arrived.
+    pub heard_s: f64,
+    /// All it counts has arrived here.
+    pub complete: bool,
+    /// Times it was too slow and got the full state again.
+    pub lagged: u64,
+    /// Gaps in what it sent.
+    pub gaps: u64,
+    /// What stands between this node and it.
+    pub trouble: Option<String>,
+}
+
+/// Answer to `shared list`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedList {
+    /// The objects.
+    pub objects: Vec<ObjectStatus>,
+}
+
+/// One line of a listing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryRow {
+    /// Prefix in CIDR form; a host has the full length.
+    pub prefix: String,
+    /// Open now.
+    pub current: u64,
+    /// Opened since each host was first seen.
+    pub total: u64,
+}
+
+/// Answer to `shared show`, as a client reads it. The daemon writes it row by row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedShow {
+    /// Name of the object.
+    pub object: String,
+    /// `cidrtree`.
+    pub kind: String,
+    /// `global`, or the node whose view it is.
+    pub view: String,
+    /// Hosts and branching prefixes, shorter first, low before high, IPv4 before IPv6.
+    pub entries: Vec<EntryRow>,
+}
+
+/// Answer to `shared query`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedQuery {
+    /// Name of the object.
+    pub object: String,
+    /// As above.
+    pub view: String,
+    /// As asked, bits below it cleared.
+    pub prefix: String,
+    /// Open now below it.
+    pub current: u64,
+    /// Opened below it.
+    pub total: u64,
+}
+
+/// Answer to `shared top`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedTop {
+    /// Name of the object.
+    pub object: String,
+    /// As above.
+    pub view: String,
+    /// Length asked for; none where each family has its own.
+    pub bits: Option<u8>,
+    /// Busiest first.
+    pub entries: Vec<EntryRow>,
+}
+
+/// Answer to `drift`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drift {
+    /// Connections by which the inbound counts were off at the latest audit.
+    pub inbound: u64,
+    /// The same of the outbound counts.
+    pub outbound: u64,
+    /// Audits since the start.
+    pub audits: u64,
+    /// Connections by which counts were put right since the start.
+    pub repaired: u64,
+}

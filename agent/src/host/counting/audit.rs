@@ -1,0 +1,330 @@
+//! Compares the tables with the sockets that exist: seeds, unseeds, repairs, makes room.
+//!
+//! Invariants: 1. connections that nobody saw opening are counted from the second sighting on; 2. a table is
+//! repaired only when two audits in a row found the same difference for a host that did not move; 3. a failure is
+//! reported and tried again, it never stops counting.
+use super::{
+    Error, Report, Settings, State,
+    load::Loaded,
+    plan,
+    plan::{Census, Connection, Ports, Seeds},
+    reclaim::Reclaim,
+    seeds::Watch,
+    tables::{Entries, Tables},
+    threads::Shared,
+};
+use crate::sys::{
+    cgroup,
+    sockdiag::{CONNECTED, SockDiag, Socket},
+};
+use convoy_common::{
+    addr::Host,
+    count::Direction,
+    kernel::{Outcome, Stat, Stored},
+};
+use convoy_core::time::Span;
+use crossbeam_channel::Sender;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    os::fd::AsFd,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use zerocopy::FromBytes;
+
+/// The thread that audits.
+#[derive(Debug)]
+pub(super) struct Auditor {
+    tables: Arc<Tables>,
+    watch: Watch,
+    ports: Ports,
+    settings: Settings,
+    shared: Arc<Shared>,
+    out: Sender<Report>,
+    period: Span,
+    sockets: SockDiag,
+    /// Differences the last audit found, by direction.
+    last: [BTreeMap<Host, i64>; 2],
+    reclaim: [Reclaim; 2],
+    state: State,
+    /// What the cluster thread knows.
+    sent: Option<State>,
+    failure: Option<Error>,
+}
+
+impl Auditor {
+    pub(super) fn new(
+        loaded: Loaded,
+        shared: Arc<Shared>,
+        out: Sender<Report>,
+        period: Span,
+    ) -> Result<Self, Error> {
+        let Loaded { tables, watch, ports, settings, adopted } = loaded;
+        let sockets = SockDiag::open().map_err(|source| Error::SockDiag { source })?;
+        let epoch = tables.epoch();
+        let mut state = State {
+            bpffs: settings.bpffs.clone(),
+            cgroup: settings.cgroup.clone(),
+            adopted,
+            ..State::default()
+        };
+        for (direction, table) in Direction::ALL.into_iter().zip(&mut state.tables) {
+            table.max = u64::from(tables.hosts(direction).entries_max());
+        }
+        Ok(Self {
+            tables,
+            watch,
+            ports,
+            settings,
+            shared,
+            out,
+            period: period.max(PERIOD_MIN),
+            sockets,
+            last: [BTreeMap::new(), BTreeMap::new()],
+            reclaim: Direction::ALL.map(|direction| Reclaim::new(direction, epoch)),
+            state,
+            sent: None,
+            failure: None,
+        })
+    }
+
+    /// Audits until the threads shall end.
+    pub(super) fn run(mut self) {
+        // At the start everything old is uncounted: that must not wait for the first audit.
+        let mut missed = true;
+        let mut audited = Instant::now();
+        let period = Duration::from_nanos(self.period.as_ns());
+        loop {
+            let due = audited.elapsed() >= period || self.shared.take_audit();
+            let done = if due {
+                audited = Instant::now();
+                self.audit().map(|()| true)
+            } else if missed || self.watch.needs_sweeps() && self.state.seeded > 0 {
+                self.catch_up().map(|()| true)
+            } else {
+                Ok(false)
+            };
+            // What an audit or a sweep did not manage stays a trouble until one does.
+            match done {
+                Ok(true) => self.failure = None,
+                Ok(false) => {}
+                Err(error) => self.failure = Some(error),
+            }
+            self.send();
+            let left = period.saturating_sub(audited.elapsed()).min(TICK);
+            let left = Span::from_ns(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX));
+            let auditor = self.shared.auditor.as_fd();
+            if self.shared.wait(&[auditor], left) {
+                return;
+            }
+            self.shared.auditor.clear();
+            missed = self.read_stats();
+        }
+    }
+
+    /// Compares both tables with the sockets, and acts on what it finds.
+    fn audit(&mut self) -> Result<(), Error> {
+        let groups = self.groups()?;
+        let seeds = self.seeds()?;
+        let before = self.tables.read_sorted()?;
+        let ports = self.ports.clone();
+        let mut census = Census::new(&seeds, &ports, groups.as_ref());
+        self.list(|connection| census.add(&connection))?;
+        let after = self.tables.read_sorted()?;
+        for (table, entries) in self.state.tables.iter_mut().zip(&after) {
+            table.used = entries.len() as u64;
+        }
+
+        let now = Direction::ALL.map(|direction| {
+            let at = index(direction);
+            plan::differences(&before[at], &after[at], census.expected(direction))
+        });
+        let found = [plan::confirmed(&self.last[0], &now[0]), plan::confirmed(&self.last[1], &now[1])];
+        self.last = now;
+        let drift = &mut self.state.drift;
+        (drift.inbound, drift.outbound) = (size(&found[0]), size(&found[1]));
+        drift.audits += 1;
+        for (direction, found) in Direction::ALL.into_iter().zip(found) {
+            self.repair(direction, &found)?;
+        }
+        let (gone, uncounted) = (census.gone(), census.uncounted);
+        self.unseed(&gone)?;
+        self.make_room(&after)?;
+        self.seed(&uncounted, groups.as_ref())
+    }
+
+    /// Counts what was missed, without judging anything.
+    fn catch_up(&mut self) -> Result<(), Error> {
+        if self.state.tables.iter().any(|table| table.refused > 0) {
+            let tables = self.tables.read_sorted()?;
+            self.make_room(&tables)?;
+        }
+        let groups = self.groups()?;
+        let (gone, uncounted) = self.missed(groups.as_ref())?;
+        self.unseed(&gone)?;
+        self.seed(&uncounted, groups.as_ref())
+    }
+
+    /// Adds to or takes from hosts what two audits found wrong.
+    fn repair(&mut self, direction: Direction, found: &BTreeMap<Host, i64>) -> Result<(), Error> {
+        for (host, by) in found {
+            let step = i32::try_from(*by).unwrap_or(if *by > 0 { i32::MAX } else { -i32::MAX });
+            if self.tables.adjust(direction, *host, step)? == Outcome::Applied {
+                self.state.drift.repaired += by.unsigned_abs();
+                tracing::warn!(%direction, %host, by, "a count was wrong and is corrected");
+            }
+            self.last[index(direction)].remove(host);
+        }
+        Ok(())
+    }
+
+    /// Seeds what is still uncounted at a second look.
+    fn seed(&mut self, first: &Seeds, groups: Option<&BTreeSet<u64>>) -> Result<(), Error> {
+        if !first.is_empty() && !self.shared.wait(&[], SECOND_LOOK) {
+            let (_, second) = self.missed(groups)?;
+            let missed = plan::to_seed(first, &second);
+            if !missed.is_empty() {
+                // Before the first seed, so that no close goes unseen.
+                self.watch.start();
+            }
+            let mut seeded = 0_u64;
+            for (cookie, (direction, host)) in missed {
+                if self.tables.seed(cookie, direction, host)? == Outcome::Applied {
+                    seeded += 1;
+                }
+            }
+            if seeded > 0 {
+                tracing::info!(seeded, "connections that were open already are counted");
+                // What closed between the second look and its seed went unseen; one more look finds it gone.
+                let (gone, _) = self.missed(groups)?;
+                self.unseed(&gone)?;
+            }
+        }
+        self.state.seeded = self.seeds()?.len() as u64;
+        if self.state.seeded == 0 { self.watch.stop() } else { Ok(()) }
+    }
+
+    fn unseed(&mut self, gone: &[u64]) -> Result<(), Error> {
+        for cookie in gone {
+            self.tables.unseed(*cookie)?;
+        }
+        Ok(())
+    }
+
+    /// Removes idle hosts where a table is nearly full.
+    fn make_room(&mut self, tables: &[Entries; 2]) -> Result<(), Error> {
+        for ((reclaim, entries), direction) in self.reclaim.iter_mut().zip(tables).zip(Direction::ALL) {
+            let gone = reclaim.sweep(&self.tables, entries)?;
+            if !gone.is_empty() {
+                tracing::info!(%direction, hosts = gone.len(), "idle hosts left a table that was nearly full");
+                self.state.tables[index(direction)].reclaimed += gone.len() as u64;
+                self.shared.removed(gone.into_iter().map(|host| (direction, host)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lists sockets once: the seeds that are gone, and what should be counted and is not.
+    fn missed(&mut self, groups: Option<&BTreeSet<u64>>) -> Result<(Vec<u64>, Seeds), Error> {
+        let seeds = self.seeds()?;
+        let ports = self.ports.clone();
+        let mut census = Census::new(&seeds, &ports, groups);
+        self.list(|connection| census.add(&connection))?;
+        Ok((census.gone(), census.uncounted))
+    }
+
+    fn list(&mut self, mut sink: impl FnMut(Connection)) -> Result<(), Error> {
+        self.sockets
+            .dump(CONNECTED, self.tables.as_fd(), |socket| sink(connection(&socket)))
+            .map_err(|source| Error::SockDiag { source })
+    }
+
+    fn seeds(&self) -> Result<Seeds, Error> {
+        let read = self.tables.seeded()?;
+        Ok(read.into_iter().filter_map(|(cookie, stored)| Some((cookie, counted(&stored)?))).collect())
+    }
+
+    /// Returns the groups whose connections are ours, `None` when all are.
+    fn groups(&self) -> Result<Option<BTreeSet<u64>>, Error> {
+        let path = &self.settings.cgroup;
+        let wrap = |source| Error::Cgroups { path: path.clone(), source };
+        if cgroup::id(path).map_err(wrap)? == cgroup::ROOT_ID {
+            return Ok(None);
+        }
+        cgroup::subtree(path).map(Some).map_err(wrap)
+    }
+
+    /// Reads the kernel's counters; tells whether connections went uncounted since the last time.
+    fn read_stats(&mut self) -> bool {
+        let read = |stat| self.tables.stat(stat);
+        let missed = [read(Stat::RefusedInbound), read(Stat::RefusedOutbound)];
+        let odd = [read(Stat::StorageFailed), read(Stat::Deferred)];
+        let state = &mut self.state;
+        let known = (state.tables.map(|table| table.refused), [state.storage_failed, state.deferred]);
+        for (table, refused) in state.tables.iter_mut().zip(missed) {
+            table.refused = refused;
+        }
+        [state.storage_failed, state.deferred] = odd;
+        state.notices_lost = self.tables.stat(Stat::RingDropped);
+        (missed, odd) != known
+    }
+
+    /// Sends the state if it changed; what finds no room is sent, as it is then, the next time.
+    fn send(&mut self) {
+        self.state.troubles.clear();
+        self.state.troubles.extend(self.failure.as_ref().map(explain));
+        self.state.troubles.extend(self.shared.trouble());
+        if self.sent.as_ref() != Some(&self.state)
+            && self.shared.send(&self.out, Report::State(self.state.clone())).is_none()
+        {
+            self.sent = Some(self.state.clone());
+        }
+    }
+}
+
+/// Returns an error with its cause, as a person reads it.
+fn explain(error: &Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+/// Reads a listed socket.
+fn connection(socket: &Socket<'_>) -> Connection {
+    Connection {
+        cookie: socket.cookie,
+        host: Host::new(socket.remote),
+        local_port: socket.local_port,
+        remote_port: socket.remote_port,
+        cgroup: socket.cgroup,
+        counted: socket.stored.and_then(|bytes| counted(&Stored::read_from_prefix(bytes).ok()?.0)),
+    }
+}
+
+/// Reads what a socket or a seed is counted as.
+fn counted(stored: &Stored) -> Option<(Direction, Host)> {
+    if stored.counted == 0 {
+        return None; // in the middle of its callback
+    }
+    Some((Direction::from_number(stored.direction)?, stored.host))
+}
+
+/// Returns how many connections a set of differences is about.
+fn size(found: &BTreeMap<Host, i64>) -> u64 {
+    found.values().map(|by| by.unsigned_abs()).sum()
+}
+
+const fn index(direction: Direction) -> usize {
+    match direction {
+        Direction::Inbound => 0,
+        Direction::Outbound => 1,
+    }
+}
+
+/// How often the kernel's counters are looked at, and seeds swept where their close cannot be watched.
+const TICK: Duration = Duration::from_secs(1);
+/// Time between two looks at an uncounted connection: a callback follows its state change within microseconds.
+const SECOND_LOOK: Span = Span::from_ms(5);
+/// Shortest time between two audits.
+const PERIOD_MIN: Span = Span::from_ms(100);

@@ -1,0 +1,455 @@
+//! From the merged configuration to [`Settings`]. Words were checked against the schema before; here they are read, and what
+//! only several of them together can tell is judged.
+use super::{Environment, Listen, Mesh, NodeName, ObjectSettings, Settings};
+use convoy_core::{
+    bounds,
+    config::{
+        diagnostic::{Diagnostic, Diagnostics},
+        place::Place,
+        schema::{self, Entry, Level, Typed},
+        scopes::{Scope, Scopes, Setting},
+        value::{self, Endpoint},
+    },
+    time::Span,
+    wire::Object,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr},
+};
+
+/// Returns the settings; `None` when an error, reported here or before, leaves none.
+pub(super) fn settings(
+    scopes: &Scopes,
+    environment: &Environment,
+    diagnostics: &mut Diagnostics,
+) -> Option<Settings> {
+    let root = scopes.root();
+    let cluster = View::of(root, "cluster");
+    let server = View::of(root, "msgc_server");
+    let mut judge = Judge { diagnostics };
+    let enabled = cluster.bool("enabled");
+    let peers = judge.peers(&server);
+    let node = judge.node(&cluster, environment);
+    let address = node.as_ref().and_then(|node| judge.address(&cluster, &server, node, &peers, enabled));
+    let listens = judge.listens(root);
+    let own_ports = listens.iter().find(|listen| listen.enabled).map(|listen| listen.settings.address.port());
+    let listens: Vec<_> =
+        listens.into_iter().filter(|listen| listen.enabled).map(|listen| listen.settings).collect();
+    if peers.len() > 1 && enabled && listens.is_empty() {
+        judge.warn(
+            Diagnostic::warning("no-listen", "no other node can reach this one: nothing listens")
+                .help("write `ECCluster_Listener { Listen \"*:4802\" {} }`"),
+        );
+    }
+    let inbound_ports = judge.ports(&cluster, "inbound_ports");
+    let outbound_ports = judge.ports(&cluster, "outbound_ports");
+    let objects = judge.objects(cluster.scope());
+    Some(Settings {
+        node: node?,
+        address,
+        peers: peers.into_iter().map(|(name, peer)| (name, peer.address)).collect(),
+        enabled,
+        cluster_group: cluster.text("cluster_group").unwrap_or_default(),
+        control_group: cluster.text("control_group").unwrap_or_default(),
+        heartbeat_interval: interval(cluster.number("heartbeats_per_sec")),
+        heartbeat_start_delay: cluster.span("heartbeat_start_delay"),
+        debug_level: cluster.level("debug_level"),
+        listens,
+        objects,
+        inbound_ports,
+        outbound_ports,
+        audit_interval: cluster.span("audit_interval"),
+        mesh: Mesh {
+            peer_port: own_ports.unwrap_or(PEER_PORT),
+            connect_timeout: server.span("connect_timeout"),
+            reconnect_interval: server.span("reconnect_interval"),
+            buffer: server.buffer("tcpbuf_size"),
+        },
+    })
+}
+
+/// A scope and those it falls back to, read through the schema.
+struct View<'a> {
+    path: &'static str,
+    scopes: Vec<Scope<'a>>,
+}
+
+impl<'a> View<'a> {
+    fn of(root: Scope<'a>, path: &'static str) -> Self {
+        Self { path, scopes: root.scope(path, None).into_iter().collect() }
+    }
+
+    fn scope(&self) -> Option<Scope<'a>> {
+        self.scopes.first().copied()
+    }
+
+    /// Returns the words of an option: those set most specifically, else the default. A value the schema refuses was
+    /// reported and counts as not set.
+    fn entries(&self, name: &str) -> Vec<Entry> {
+        let Some(row) = schema::option(self.path, name) else { return Vec::new() };
+        let set = self.scopes.iter().find_map(|scope| scope.option(name));
+        let set = set.and_then(|setting| schema::read(row, setting).ok());
+        set.or_else(|| schema::default_of(row)).unwrap_or_default()
+    }
+
+    fn place(&self, name: &str) -> Option<Place> {
+        self.scopes.iter().find_map(|scope| scope.option(name)).map(Setting::place)
+    }
+
+    fn one(&self, name: &str) -> Option<Typed> {
+        self.entries(name).into_iter().next().map(|entry| entry.value)
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        match self.one(name)? {
+            Typed::Text(text) => Some(text),
+            other => misread(name, &other),
+        }
+    }
+
+    fn bool(&self, name: &str) -> bool {
+        match self.one(name) {
+            Some(Typed::Bool(value)) => value,
+            other => misread(name, &other),
+        }
+    }
+
+    fn number<N: TryFrom<i64>>(&self, name: &str) -> N {
+        match self.one(name) {
+            Some(Typed::Int(number)) => N::try_from(number).unwrap_or_else(|_| misread(name, &number)),
+            other => misread(name, &other),
+        }
+    }
+
+    fn span(&self, name: &str) -> Span {
+        match self.one(name) {
+            Some(Typed::Span(span)) => span,
+            other => misread(name, &other),
+        }
+    }
+
+    fn level(&self, name: &str) -> Level {
+        match self.one(name) {
+            Some(Typed::Level(level)) => level,
+            other => misread(name, &other),
+        }
+    }
+
+    fn ip(&self, name: &str) -> Option<IpAddr> {
+        match self.one(name)? {
+            Typed::Ip(ip) => Some(ip),
+            other => misread(name, &other),
+        }
+    }
+
+    fn buffer(&self, name: &str) -> Option<u32> {
+        Some(self.number(name)).filter(|bytes| *bytes > 0)
+    }
+}
+
+/// A getter and its row in the table disagree, which every load would meet: see the test of the defaults.
+fn misread<T>(name: &str, found: &dyn std::fmt::Debug) -> T {
+    unreachable!("the table gives `{name}` another type: {found:?}")
+}
+
+struct Judge<'a> {
+    diagnostics: &'a mut Diagnostics,
+}
+
+#[derive(Clone, Copy)]
+struct Peer {
+    address: IpAddr,
+    key: Place,
+    value: Place,
+}
+
+struct JudgedListen {
+    settings: Listen,
+    enabled: bool,
+    place: Place,
+}
+
+impl Judge<'_> {
+    fn warn(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn peers(&mut self, server: &View<'_>) -> BTreeMap<NodeName, Peer> {
+        let entries = server.entries("peers");
+        let mut peers: BTreeMap<NodeName, Peer> = BTreeMap::new();
+        let mut addresses: BTreeMap<IpAddr, (String, Place)> = BTreeMap::new();
+        if entries.len() > bounds::NODES_MAX {
+            let message = format!("{} peers: a cluster has at most {}", entries.len(), bounds::NODES_MAX);
+            self.diagnostics.push(at(Diagnostic::error("too-many-peers", message), server.place("peers")));
+            return peers;
+        }
+        for Entry { key, value, place } in entries {
+            let (Some((key, key_place)), Typed::Ip(address)) = (key, value) else { continue };
+            let name = match NodeName::parse(&key) {
+                Ok(name) => name,
+                Err(bad) => {
+                    let message = format!("peer `{key}`: {bad}");
+                    self.diagnostics.push(Diagnostic::error("bad-node-name", message).at(key_place));
+                    continue;
+                }
+            };
+            if *name != *key {
+                let message = format!("peer `{key}` is not written in lower case");
+                let warning = Diagnostic::warning("uppercase-peer", message).at(key_place);
+                self.warn(
+                    warning.help(format!("write `{name}`: other programs that read this file refuse it")),
+                );
+            }
+            self.peer_address(&name, address, place);
+            if let Some(first) = peers.get(&name) {
+                let message = format!("peer `{name}` is listed twice");
+                let fault = Diagnostic::error("duplicate-peer", message).at(key_place);
+                self.diagnostics
+                    .push(fault.note(first.key, "first listed here").help("remove one of the two"));
+                continue;
+            }
+            if let Some((other, first)) = addresses.get(&address.to_canonical()) {
+                let message = format!("peers `{other}` and `{name}` have the same address");
+                let fault = Diagnostic::error("duplicate-address", message).at(place);
+                self.diagnostics
+                    .push(fault.note(*first, "the other one").help("each node needs its own address"));
+                continue;
+            }
+            addresses.insert(address.to_canonical(), (name.to_string(), place));
+            peers.insert(name, Peer { address, key: key_place, value: place });
+        }
+        self.loopback_peers(&peers);
+        peers
+    }
+
+    fn peer_address(&mut self, name: &NodeName, address: IpAddr, place: Place) {
+        if address.is_unspecified() || address.is_multicast() {
+            let message = format!("peer `{name}` cannot have the address {address}");
+            let fault = Diagnostic::error("bad-peer-address", message).at(place);
+            self.diagnostics.push(fault.help("write the address of the node on the cluster network"));
+        }
+    }
+
+    fn loopback_peers(&mut self, peers: &BTreeMap<NodeName, Peer>) {
+        let (inside, outside): (Vec<_>, Vec<_>) =
+            peers.iter().partition(|(_, peer)| peer.address.to_canonical().is_loopback());
+        if let (Some((name, peer)), false) = (inside.first(), outside.is_empty()) {
+            let message = format!("peer `{name}` has a loopback address: no other host can reach it");
+            self.warn(Diagnostic::warning("loopback-peer", message).at(peer.value));
+        }
+    }
+
+    fn node(&mut self, cluster: &View<'_>, environment: &Environment) -> Option<NodeName> {
+        let set = cluster.text("nodename");
+        let (text, origin) = match &set {
+            Some(text) => (text.as_str(), "`nodename`"),
+            None => environment.default_name(),
+        };
+        match NodeName::parse(text) {
+            Ok(name) => Some(name),
+            Err(bad) => {
+                let fault = Diagnostic::error("bad-node-name", format!("`{text}`, from {origin}: {bad}"));
+                let fault = fault.help("set `nodename` in scope `cluster`, or EC_NODE_NAME");
+                let place = set.and_then(|_| cluster.place("nodename"));
+                self.diagnostics.push(at(fault, place));
+                None
+            }
+        }
+    }
+
+    fn address(
+        &mut self,
+        cluster: &View<'_>,
+        server: &View<'_>,
+        node: &NodeName,
+        peers: &BTreeMap<NodeName, Peer>,
+        enabled: bool,
+    ) -> Option<IpAddr> {
+        let own = peers.get(node);
+        if own.is_none() && !peers.is_empty() && enabled {
+            self.stranger(cluster, server, node, peers);
+        }
+        let set = cluster.ip("nodeaddr");
+        let Some(address) = set else { return own.map(|peer| peer.address) };
+        let useless =
+            address.is_unspecified() || address.is_multicast() || address.to_canonical().is_loopback();
+        if useless && peers.keys().any(|name| name != node) {
+            let message = format!("`nodeaddr`: no other node can reach {address}");
+            let fault = Diagnostic::error("bad-nodeaddr", message)
+                .help("write this node's address on the cluster network");
+            self.diagnostics.push(at(fault, cluster.place("nodeaddr")));
+        } else if let Some(peer) = own.filter(|peer| peer.address.to_canonical() != address.to_canonical()) {
+            let message =
+                format!("`nodeaddr` is {address}, but the peers know this node as {}", peer.address);
+            let warning = at(Diagnostic::warning("nodeaddr-differs", message), cluster.place("nodeaddr"));
+            self.warn(warning.note(peer.value, "the entry of this node"));
+        }
+        Some(address)
+    }
+
+    /// This node is not in its own list.
+    fn stranger(
+        &mut self,
+        cluster: &View<'_>,
+        server: &View<'_>,
+        node: &NodeName,
+        peers: &BTreeMap<NodeName, Peer>,
+    ) {
+        let names: Vec<&str> = peers.keys().map(|name| &**name).collect();
+        let message = format!("this node, `{node}`, is not among the peers {}", names.join(", "));
+        let fault = at(Diagnostic::error("not-a-peer", message), server.place("peers"));
+        let fault = fault.expected(format!("expected an entry `{node} = \"address\"`"));
+        let short = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+        let relative = names.iter().find(|name| short(name) == short(node)).copied();
+        let meant = relative.or_else(|| schema::nearest(node, names.iter().copied()));
+        let fault = match cluster.place("nodename") {
+            Some(place) => fault.note(place, "the name is set here"),
+            None => fault,
+        };
+        self.diagnostics.push(match meant {
+            Some(meant) => fault.help(format!(
+                "add this node to the list, or set `nodename = \"{meant}\"` in scope `cluster`"
+            )),
+            None => fault.help(
+                "add this node to the list, or set `nodename` in scope `cluster` to the name it has there",
+            ),
+        });
+    }
+
+    fn listens(&mut self, root: Scope<'_>) -> Vec<JudgedListen> {
+        let listener = root.scope("ECCluster_Listener", None);
+        let mut found: Vec<JudgedListen> = Vec::new();
+        let Some(listener) = listener else {
+            let view = View { path: LISTEN, scopes: Vec::new() };
+            let address = SocketAddr::from(([0, 0, 0, 0], PEER_PORT));
+            return vec![JudgedListen {
+                settings: listen(&view, address),
+                enabled: true,
+                place: Place::default(),
+            }];
+        };
+        for scope in listener.instances("Listen") {
+            let (Some(instance), Some(place)) = (scope.instance(), scope.place()) else { continue };
+            let address = match value::endpoint(instance) {
+                Ok(Endpoint::Inet(address)) => address,
+                Ok(Endpoint::Unix(path)) => {
+                    let message = format!("`{path}` is passed over: other nodes cannot reach a Unix socket");
+                    self.warn(Diagnostic::warning("unix-listen", message).at(place));
+                    continue;
+                }
+                Err(bad) => {
+                    let fault = Diagnostic::error("bad-listen", format!("`Listen`: {bad}"));
+                    self.diagnostics.push(fault.at(place).help(bad.help()));
+                    continue;
+                }
+            };
+            if let Some(twin) = found.iter().find(|other| other.settings.address == address) {
+                let fault = Diagnostic::error("duplicate-listen", format!("{address} is listened on twice"));
+                self.diagnostics
+                    .push(fault.at(place).note(twin.place, "first here").help("remove one of the two"));
+                continue;
+            }
+            let view = View { path: LISTEN, scopes: vec![scope, listener] };
+            found.push(JudgedListen {
+                settings: listen(&view, address),
+                enabled: view.bool("enable"),
+                place,
+            });
+            if found.len() > bounds::LISTENS_MAX {
+                let message = format!("more than {} `Listen` scopes", bounds::LISTENS_MAX);
+                self.diagnostics.push(Diagnostic::error("too-many-listens", message).at(place));
+                break;
+            }
+        }
+        found
+    }
+
+    fn ports(&mut self, cluster: &View<'_>, name: &str) -> BTreeSet<u16> {
+        let ports: BTreeSet<u16> = cluster
+            .entries(name)
+            .into_iter()
+            .filter_map(|entry| match entry.value {
+                Typed::Int(port) => u16::try_from(port).ok(),
+                _ => None,
+            })
+            .collect();
+        if ports.len() > bounds::PORTS_MAX {
+            let message =
+                format!("`{name}` has {} ports, at most {} are counted", ports.len(), bounds::PORTS_MAX);
+            self.diagnostics.push(at(Diagnostic::error("too-many-ports", message), cluster.place(name)));
+        }
+        ports
+    }
+
+    /// Without any `Replicate` scope both objects are replicated, as in the files the reference ships.
+    fn objects(&mut self, cluster: Option<Scope<'_>>) -> BTreeMap<Object, ObjectSettings> {
+        let scopes: Vec<_> = cluster.into_iter().flat_map(|cluster| cluster.instances("Replicate")).collect();
+        if scopes.is_empty() {
+            let view = View { path: REPLICATE, scopes: Vec::new() };
+            return Object::ALL.into_iter().map(|object| (object, object_settings(&view))).collect();
+        }
+        let mut objects = BTreeMap::new();
+        for scope in scopes {
+            let (Some(instance), Some(place)) = (scope.instance(), scope.place()) else { continue };
+            let view = View { path: REPLICATE, scopes: vec![scope] };
+            if let Some(object) = self.object(instance, place, &view) {
+                objects.insert(object, object_settings(&view));
+            }
+        }
+        objects
+    }
+
+    /// Returns the object a `Replicate` scope is about, if this version has it.
+    fn object(&mut self, instance: &str, place: Place, view: &View<'_>) -> Option<Object> {
+        let kind = view.text("class").or_else(|| view.text("type")).unwrap_or_else(|| instance.to_owned());
+        let named = Object::by_name(instance);
+        if named.is_some() && Object::by_name(&kind) == named {
+            return named;
+        }
+        let message = format!("object `{instance}` is not replicated by this version");
+        let warning = Diagnostic::warning("unknown-object", message).at(place);
+        let known = Object::ALL.map(Object::name);
+        self.warn(match schema::nearest(instance, known) {
+            Some(meant) if named.is_none() => warning.help(format!("did you mean `{meant}`?")),
+            _ => warning
+                .help(format!("this version has {}, each once and under its own name", known.join(" and "))),
+        });
+        None
+    }
+}
+
+fn object_settings(view: &View<'_>) -> ObjectSettings {
+    let size: i64 = view.number("max_size");
+    ObjectSettings {
+        max_delay: view.span("max_delay"),
+        max_pending: view.number("max_pending"),
+        max_size: u32::try_from(size).unwrap_or(bounds::OBJECT_HOSTS),
+    }
+}
+
+fn listen(view: &View<'_>, address: SocketAddr) -> Listen {
+    Listen {
+        address,
+        backlog: view.number("listen_backlog"),
+        nodelay: view.bool("disable_nagle_algorithm"),
+        receive_buffer: view.buffer("tcp_recv_buffer_size"),
+        send_buffer: view.buffer("tcp_send_buffer_size"),
+    }
+}
+
+fn interval(per_second: u64) -> Span {
+    Span::from_ns(1_000_000_000 / per_second.max(1))
+}
+
+fn at(diagnostic: Diagnostic, place: Option<Place>) -> Diagnostic {
+    match place {
+        Some(place) => diagnostic.at(place),
+        None => diagnostic,
+    }
+}
+
+const LISTEN: &str = "ECCluster_Listener::Listen";
+const REPLICATE: &str = "cluster::Replicate";
+/// Source: reference section 0.4.
+const PEER_PORT: u16 = 4_802;

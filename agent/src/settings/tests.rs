@@ -1,0 +1,481 @@
+//! Loading from disk: names, peers, listeners, the search path and the samples.
+use super::*;
+use convoy_core::{bounds, config::schema};
+use std::fs;
+use tempfile::TempDir;
+
+fn environment() -> Environment {
+    Environment { host_name: "mx1.example.com".into(), ..Environment::default() }
+}
+
+/// Writes files into a new directory; the first one is the main file.
+fn disk(files: &[(&str, &str)]) -> TempDir {
+    let dir = TempDir::new().unwrap();
+    for (name, text) in files {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    dir
+}
+
+fn loaded(text: &str, environment: &Environment) -> Result<Loaded, Report> {
+    let dir = disk(&[("m", text)]);
+    load(&dir.path().join("m"), environment)
+}
+
+/// Returns the settings of a file that may only be warned of options without effect.
+#[track_caller]
+fn good(text: &str) -> Settings {
+    let loaded = loaded(text, &environment()).unwrap_or_else(|report| panic!("{report}"));
+    let mut warnings = loaded.warnings.diagnostics().iter();
+    assert!(warnings.all(|warning| warning.code == "no-effect"), "{}", loaded.warnings);
+    loaded.settings
+}
+
+/// Returns code and message of everything that is told, without the directory's name.
+fn told(text: &str) -> Vec<(&'static str, String)> {
+    let report = match loaded(text, &environment()) {
+        Ok(loaded) => loaded.warnings,
+        Err(report) => report,
+    };
+    report.diagnostics().iter().map(|diagnostic| (diagnostic.code, diagnostic.message.clone())).collect()
+}
+
+#[track_caller]
+fn check_told(text: &str, code: &str, message: &str) {
+    let found = told(text);
+    let found: Vec<_> = found.iter().map(|(code, message)| (*code, message.as_str())).collect();
+    assert_eq!(found, [(code, message)]);
+}
+
+#[test]
+fn an_empty_file_gives_the_defaults() {
+    let settings = good("");
+    let object = ObjectSettings { max_delay: Span::from_ms(10), max_pending: 4_096, max_size: 524_288 };
+    let expected = Settings {
+        node: NodeName::parse("mx1").unwrap(),
+        address: None,
+        peers: BTreeMap::new(),
+        enabled: true,
+        cluster_group: "ec_cluster".into(),
+        control_group: "ec_console".into(),
+        heartbeat_interval: Span::from_ms(100),
+        heartbeat_start_delay: Span::from_secs(15),
+        debug_level: Level::Error,
+        listens: vec![Listen {
+            address: "0.0.0.0:4802".parse().unwrap(),
+            backlog: 500,
+            nodelay: true,
+            receive_buffer: None,
+            send_buffer: None,
+        }],
+        objects: BTreeMap::from([(Object::InboundCidr, object), (Object::OutboundCidr, object)]),
+        inbound_ports: BTreeSet::from([25, 465, 587, 2525]),
+        outbound_ports: BTreeSet::from([25, 465, 587, 2525]),
+        audit_interval: Span::from_secs(10),
+        mesh: Mesh {
+            peer_port: 4_802,
+            connect_timeout: Span::from_secs(60),
+            reconnect_interval: Span::from_secs(1),
+            buffer: Some(131_072),
+        },
+    };
+    assert_eq!(settings, expected);
+    assert!(settings.is_solo());
+}
+
+#[test]
+fn everything_that_is_set_is_read() {
+    let settings = good(
+        r#"
+        cluster {
+          cluster_group = "other"  enabled = yes  heartbeats_per_sec = 200  heartbeat_start_delay = 0.5
+          debug_level = 0  inbound_ports = ( 25 0x19 26 )  outbound_ports = 24  audit_interval = 60
+          Replicate "OUTBOUND_CIDR" { max_delay = 0  max_pending = 1  max_size = 1000 }
+        }
+        msgc_server { peers = [ mx1 = 10.0.0.1  mx2 = "fd00::2" ]  reconnect_interval = 0.25  tcpbuf_size = 0 }
+        ECCluster_Listener {
+          tcp_recv_buffer_size = 8192
+          listen_backlog = 7
+          Listen "10.0.0.1:4900" { listen_backlog = 9  disable_nagle_algorithm = off }
+          Listen "[::]:4901" { }
+          Listen "10.0.0.1:4902" { enable = false }
+        }
+        "#,
+    );
+    assert_eq!(&*settings.cluster_group, "other");
+    assert_eq!(settings.heartbeat_interval, Span::from_ms(5));
+    assert_eq!(settings.heartbeat_start_delay, Span::from_ms(500));
+    assert_eq!(settings.debug_level, Level::Debug);
+    assert_eq!(settings.inbound_ports, BTreeSet::from([25, 26]));
+    assert_eq!(settings.outbound_ports, BTreeSet::from([24]));
+    assert_eq!(settings.audit_interval, Span::from_secs(60));
+    let object = ObjectSettings { max_delay: Span::ZERO, max_pending: 1, max_size: 1_000 };
+    assert_eq!(settings.objects, BTreeMap::from([(Object::OutboundCidr, object)]));
+    assert_eq!(settings.address, Some("10.0.0.1".parse().unwrap()));
+    assert_eq!(settings.others().map(|(name, _)| name.to_string()).collect::<Vec<_>>(), ["mx2"]);
+    assert!(!settings.is_solo());
+    let listens: Vec<_> = settings
+        .listens
+        .iter()
+        .map(|listen| (listen.address.to_string(), listen.backlog, listen.nodelay))
+        .collect();
+    assert_eq!(listens, [("10.0.0.1:4900".into(), 9, false), ("[::]:4901".into(), 7, true)]);
+    assert!(settings.listens.iter().all(|listen| listen.receive_buffer == Some(8_192)));
+    assert_eq!(settings.mesh.peer_port, 4_900);
+    assert_eq!((settings.mesh.reconnect_interval, settings.mesh.buffer), (Span::from_ms(250), None));
+}
+
+#[test]
+fn a_node_is_named_by_its_option_its_environment_or_its_host() {
+    let table =
+        [("cluster { nodename = A.b }", Some("c"), "a.b"), ("", Some("C.d"), "c.d"), ("", None, "mx1")];
+    for (text, variable, expected) in table {
+        let environment = Environment { node_name: variable.map(Into::into), ..environment() };
+        assert_eq!(&*loaded(text, &environment).unwrap().settings.node, expected);
+    }
+    let nameless = Environment::default();
+    let report = loaded("", &nameless).unwrap_err();
+    assert_eq!(report.diagnostics().iter().next().unwrap().code, "bad-node-name");
+}
+
+#[test]
+fn a_node_that_is_not_among_its_peers_is_told_who_they_are() {
+    let dir = disk(&[(
+        "m",
+        "cluster { }\nmsgc_server {\n  peers = [ mx2 = 10.0.0.2  mx1.example.com = 10.0.0.1 ]\n}\n",
+    )]);
+    let path = dir.path().join("m");
+    let report = load(&path, &environment()).unwrap_err().to_string();
+    let expected = "\
+error: this node, `mx1`, is not among the peers mx1.example.com, mx2
+ --> M:3:11
+  |
+3 |   peers = [ mx2 = 10.0.0.2  mx1.example.com = 10.0.0.1 ]
+  |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ expected an entry `mx1 = \"address\"`
+  = help: add this node to the list, or set `nodename = \"mx1.example.com\"` in scope `cluster`
+
+1 error
+";
+    assert_eq!(report.replace(&*path.to_string_lossy(), "M"), expected);
+    assert_eq!(told("cluster { enabled = false } msgc_server { peers = [ a = 10.0.0.2 ] }"), []);
+}
+
+#[test]
+fn peers_are_judged_one_by_one_and_together() {
+    let peers = |inside: &str| format!("msgc_server {{ peers = [ mx1 = 10.0.0.1 {inside} ] }}");
+    check_told(&peers("mx1 = 10.0.0.2"), "duplicate-peer", "peer `mx1` is listed twice");
+    check_told(&peers("mx2 = 10.0.0.1"), "duplicate-address", "peers `mx1` and `mx2` have the same address");
+    check_told(
+        &peers("mx2 = \"::ffff:10.0.0.1\""),
+        "duplicate-address",
+        "peers `mx1` and `mx2` have the same address",
+    );
+    check_told(&peers("MX2 = 10.0.0.2"), "uppercase-peer", "peer `MX2` is not written in lower case");
+    check_told(
+        &peers("\"m x\" = 10.0.0.2"),
+        "bad-node-name",
+        "peer `m x`: a node name holds letters, digits, `.`, `-` and `_`",
+    );
+    check_told(&peers("mx2 = 0.0.0.0"), "bad-peer-address", "peer `mx2` cannot have the address 0.0.0.0");
+    check_told(
+        &peers("mx2 = mx2.example.com"),
+        "wrong-type",
+        "`peers`: `mx2.example.com` is not an IP address (IPv6 without brackets, no port)",
+    );
+    check_told(
+        &peers("mx2 = 127.0.0.1"),
+        "loopback-peer",
+        "peer `mx2` has a loopback address: no other host can reach it",
+    );
+    let many: String =
+        (1..=bounds::NODES_MAX).fold(String::new(), |text, n| text + &format!("n{n} = 10.0.1.{n} "));
+    check_told(&peers(&many), "too-many-peers", "65 peers: a cluster has at most 64");
+    let long = "x".repeat(bounds::NAME_BYTES_MAX + 1);
+    assert_eq!(told(&peers(&format!("{long} = 10.0.0.2")))[0].0, "bad-node-name");
+}
+
+#[test]
+fn an_address_of_its_own_must_be_one_that_others_reach() {
+    let text = |own: &str| {
+        format!("cluster {{ nodeaddr = {own} }} msgc_server {{ peers = [ mx1 = 10.0.0.1 mx2 = 10.0.0.2 ] }}")
+    };
+    assert_eq!(good(&text("10.0.0.1")).address, Some("10.0.0.1".parse().unwrap()));
+    check_told(&text("127.0.0.1"), "bad-nodeaddr", "`nodeaddr`: no other node can reach 127.0.0.1");
+    check_told(
+        &text("10.0.0.9"),
+        "nodeaddr-differs",
+        "`nodeaddr` is 10.0.0.9, but the peers know this node as 10.0.0.1",
+    );
+}
+
+#[test]
+fn listeners_need_an_address_and_a_port() {
+    let listen = |what: &str| format!("ECCluster_Listener {{ Listen {what} {{ }} }}");
+    check_told(&listen("\"*\""), "bad-listen", "`Listen`: `*` has no port");
+    check_told(
+        &listen("\"::1:4802\""),
+        "bad-listen",
+        "`Listen`: the IPv6 address in `::1:4802` has no brackets",
+    );
+    check_told(&listen("mx1:4802"), "bad-listen", "`Listen`: `mx1:4802` is not an address and a port");
+    check_told(
+        &listen("/tmp/x"),
+        "unix-listen",
+        "`/tmp/x` is passed over: other nodes cannot reach a Unix socket",
+    );
+    check_told(&listen("*:1 {} Listen :1"), "duplicate-listen", "0.0.0.0:1 is listened on twice");
+    check_told(
+        "msgc_server { peers = [ mx1 = 10.0.0.1 mx2 = 10.0.0.2 ] } ECCluster_Listener { }",
+        "no-listen",
+        "no other node can reach this one: nothing listens",
+    );
+}
+
+#[test]
+fn objects_are_known_by_their_names() {
+    let replicate = |what: &str| format!("cluster {{ Replicate {what} }}");
+    check_told(
+        &replicate("\"inbound_cidrs\" {}"),
+        "unknown-object",
+        "object `inbound_cidrs` is not replicated by this version",
+    );
+    check_told(
+        &replicate("\"outbound_domains\" {}"),
+        "unknown-object",
+        "object `outbound_domains` is not replicated by this version",
+    );
+    check_told(
+        &replicate("\"inbound_cidr\" { type = cache }"),
+        "unknown-object",
+        "object `inbound_cidr` is not replicated by this version",
+    );
+    assert_eq!(good(&replicate("\"inbound_cidr\" { class = inbound_cidr }")).objects.len(), 1);
+}
+
+#[test]
+fn ports_are_bounded() {
+    let many: String =
+        (1..=bounds::PORTS_MAX + 1).fold(String::new(), |text, port| text + &format!("{port} "));
+    check_told(
+        &format!("cluster {{ inbound_ports = ( {many} ) }}"),
+        "too-many-ports",
+        "`inbound_ports` has 65 ports, at most 64 are counted",
+    );
+    assert_eq!(good("cluster { inbound_ports = ( ) }").inbound_ports, BTreeSet::new());
+}
+
+#[test]
+fn several_errors_come_in_one_report() {
+    let text =
+        "cluster { heartbeats_per_sec = 0 nodename = \"a b\" }\nmsgc_server { peers = [ a = b ] }\nx = \n";
+    let codes: Vec<_> = told(text).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, ["out-of-range", "bad-node-name", "wrong-type", "no-value"]);
+}
+
+#[test]
+fn files_are_searched_beside_the_including_one_then_along_the_path() {
+    let dir = disk(&[
+        ("main/m", "include a.conf include b.conf include c.conf include d"),
+        ("main/a.conf", "cluster { cluster_group = beside }"),
+        ("global/a.conf", "cluster { cluster_group = global }"),
+        ("node-mx1/b.conf", "cluster { audit_interval = 11 }"),
+        ("sub-west/c.conf", "cluster { heartbeats_per_sec = 11 }"),
+        ("global/d/2.conf", "cluster { inbound_ports = 2 }"),
+        ("global/d/10.conf", "cluster { inbound_ports = 10 }"),
+        ("global/d/.9.conf", "cluster { inbound_ports = 9 }"),
+        ("global/d/below/9.conf", "cluster { inbound_ports = 9 }"),
+    ]);
+    let root = dir.path().display();
+    let environment = Environment {
+        search_path: Some(format!(
+            "{root}/nowhere:{root}/node-{{NODENAME}}:{root}/sub-{{SUBCLUSTER}}:{root}/global"
+        )),
+        sub_cluster: Some("west".into()),
+        ..environment()
+    };
+    let loaded = load(&dir.path().join("main/m"), &environment).unwrap();
+    assert_eq!(&*loaded.settings.cluster_group, "beside");
+    assert_eq!(loaded.settings.audit_interval, Span::from_secs(11));
+    assert_eq!(loaded.settings.inbound_ports, BTreeSet::from([2]));
+    let files: Vec<_> =
+        loaded.files.iter().map(|path| path.strip_prefix(dir.path()).unwrap().to_owned()).collect();
+    let expected = [
+        "main/m",
+        "main/a.conf",
+        "node-mx1/b.conf",
+        "sub-west/c.conf",
+        "global/d/10.conf",
+        "global/d/2.conf",
+    ];
+    assert_eq!(files, expected.map(PathBuf::from));
+}
+
+#[test]
+fn what_is_missing_or_no_file_is_told_with_the_directories_searched() {
+    let dir = disk(&[("m", "include x.conf\ninclude \"http://x/y\"\ninclude /dev/zero\n"), ("d/x", "")]);
+    let environment = Environment { search_path: Some("relative".into()), ..environment() };
+    let report = load(&dir.path().join("m"), &environment).unwrap_err();
+    let told: Vec<_> =
+        report.diagnostics().iter().map(|d| (d.code, d.message.as_str(), d.help.as_deref())).collect();
+    let searched = format!("searched in {}, relative", dir.path().display());
+    assert_eq!(
+        told,
+        [
+            ("not-found", "cannot find `x.conf`", Some(searched.as_str())),
+            (
+                "scheme",
+                "`http://x/y` is not a file: the scheme `http` is not supported",
+                Some("include a path, or `file:` and a path")
+            ),
+            ("unreadable", "cannot read `/dev/zero`: it is neither a file nor a directory", None),
+        ]
+    );
+    let report = load(&dir.path().join("nowhere"), &environment).unwrap_err();
+    assert_eq!(report.diagnostics().iter().next().unwrap().code, "not-found");
+    let report = load(dir.path(), &environment).unwrap_err();
+    assert_eq!(report.diagnostics().iter().next().unwrap().code, "not-a-file");
+}
+
+#[test]
+fn two_spellings_of_one_file_are_one_file() {
+    let dir = disk(&[("m", "include d/../m"), ("d/x", "")]);
+    let report = load(&dir.path().join("m"), &environment()).unwrap_err();
+    assert_eq!(report.diagnostics().iter().next().unwrap().code, "include-cycle");
+}
+
+#[test]
+fn a_reload_knows_what_needs_a_restart() {
+    let old = good("");
+    let new = good("cluster { cluster_group = x audit_interval = 20 } ECCluster_Listener { Listen *:1 {} }");
+    assert_eq!(old.needs_restart(&new), ["cluster_group", "audit_interval", "ECCluster_Listener"]);
+    assert_eq!(old.needs_restart(&old), Vec::<&str>::new());
+}
+
+#[test]
+fn the_largest_values_of_the_table_are_read() {
+    for row in schema::OPTIONS.iter().filter(|row| row.live != schema::Live::NoEffect) {
+        let largest = match row.kind {
+            schema::Kind::Int(ranges) => ranges.iter().map(|(_, max)| *max).max().unwrap().to_string(),
+            schema::Kind::Seconds(_, max) => (max.as_ms() / 1_000).to_string(),
+            _ => continue,
+        };
+        let option = format!("{} = {largest}", row.name);
+        let text = row.scopes[0].split("::").fold((String::new(), 0), |(text, depth), scope| {
+            let instance = if depth == 1 { "inbound_cidr" } else { "" };
+            (format!("{text}{scope} {instance} {{ "), depth + 1)
+        });
+        let whole = format!("{}{option}{}", text.0, " }".repeat(text.1));
+        assert_eq!(
+            told(&whole).into_iter().filter(|(code, _)| *code != "no-listen").collect::<Vec<_>>(),
+            [],
+            "{whole}"
+        );
+    }
+}
+
+fn sample(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/sample").join(name)
+}
+
+#[test]
+fn the_sample_of_one_host_is_the_defaults_as_it_is_and_with_every_comment_removed() {
+    let text = fs::read_to_string(sample("convoyd.conf")).unwrap();
+    assert_eq!(good(&text), good(""));
+    assert_eq!(told(&text), []);
+    let option = |line: &str| {
+        line.trim_start()
+            .strip_prefix('#')
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()))
+    };
+    let open: String = text
+        .lines()
+        .map(|line| if option(line) { line.replacen('#', "", 1) } else { line.into() })
+        .map(|line| line + "\n")
+        .collect();
+    let opened = good(&open);
+    assert_eq!(told(&open), []);
+    assert_eq!(opened, Settings { address: Some("192.168.0.10".parse().unwrap()), ..good("") });
+    for row in schema::OPTIONS.iter().filter(|row| row.live != schema::Live::NoEffect) {
+        assert!(open.contains(&format!(" {} = ", row.name)), "the sample lacks `{}`", row.name);
+    }
+}
+
+#[test]
+fn the_sample_of_three_hosts_loads_on_each_of_them() {
+    for (name, address) in [("mx1", "192.168.0.10"), ("mx2", "192.168.0.11"), ("mx3", "192.168.0.12")] {
+        let environment = Environment { host_name: name.into(), ..Environment::default() };
+        let loaded =
+            load(&sample("ecelerity-cluster.conf"), &environment).unwrap_or_else(|report| panic!("{report}"));
+        assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+        let settings = loaded.settings;
+        assert_eq!(settings.others().count(), 2);
+        let plain = Settings {
+            node: NodeName::parse(name).unwrap(),
+            address: Some(address.parse().unwrap()),
+            peers: settings.peers.clone(),
+            ..good("")
+        };
+        assert_eq!(settings, plain);
+    }
+    let stranger = Environment { host_name: "mx9".into(), ..Environment::default() };
+    assert!(load(&sample("ecelerity-cluster.conf"), &stranger).is_err());
+}
+
+#[test]
+fn the_examples_of_the_documentation_are_right() {
+    let page =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration/README.md"))
+            .unwrap();
+    let example = page.split("```\n").nth(1).unwrap();
+    assert_eq!(good(example).others().count(), 2);
+    let files = [
+        ("ecelerity.conf", "\ninclude conf/cluster.conf\n"),
+        ("conf/cluster.conf", "cluster {\n  cluster_group =\n  x = y\n}\n"),
+    ];
+    let dir = disk(&files);
+    let report = load(&dir.path().join("ecelerity.conf"), &environment()).unwrap_err().to_string();
+    let shown = page.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    let prefix = format!("{}/", dir.path().display());
+    assert!(report.replace(&prefix, "").starts_with(shown), "{report}");
+}
+
+/// Reference section 10.4: what every installation began with.
+#[test]
+fn the_configuration_operators_began_with_loads_with_warnings_only() {
+    let dir = disk(&[
+        (
+            "ecelerity-cluster.conf",
+            r#"
+            Security { user = "ecuser"  group = "ecuser"  Capabilities = "cap_net_admin+ep cap_net_raw+ep" }
+            ec_logger "ec_logger_cluster" { mainlog = "cluster:///var/log/ecelerity/mainlog.cluster=>master" }
+            ECCluster_Listener { Listen "*:4802" {} }
+            msgc_client { server = ( "127.0.0.1:4809" ) }
+            include "msgc_server.conf"
+            cluster {
+              cluster_group = "ec_cluster"
+              control_group = "ec_console"
+              logs = [ rejectlog = "/var/log/ecelerity/rejectlog.cluster" ]
+              Replicate "inbound_cidr" {}
+              Replicate "outbound_cidr" {}
+              Replicate "outbound_domains" {}
+              Topology "10.1.1.0/24" { cidrmask = "32"  interface = "eth1" }
+            }
+            "#,
+        ),
+        (
+            "msgc_server.conf",
+            r#"
+            msgc_server { peers = [ mx1 = "192.168.0.10"  node2 = "192.168.0.11"  manager = "192.168.0.12" ] }
+            msgcserver_listener { Listen ":4809" { } }
+            "#,
+        ),
+    ]);
+    let loaded = load(&dir.path().join("ecelerity-cluster.conf"), &environment()).unwrap();
+    assert_eq!(loaded.settings.others().count(), 2);
+    assert_eq!(loaded.settings.objects.len(), 2);
+    let codes: BTreeSet<_> = loaded.warnings.diagnostics().iter().map(|warning| warning.code).collect();
+    assert_eq!(codes, BTreeSet::from(["no-effect", "not-read", "unknown-object", "unknown-scope"]));
+    println!("{}", loaded.warnings);
+}

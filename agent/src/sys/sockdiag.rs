@@ -1,0 +1,282 @@
+//! Lists the TCP sockets of this thread's network namespace, each with what a program stored on it.
+//!
+//! Invariants: 1. a socket that exists all through a dump is listed; one that comes or goes may be; 2. a reply that
+//! is cut short or of another dump is an error, never a guess.
+//! Does not list minisockets (time-wait, requests): they are no connections any more, or not yet.
+//! Source: `sock_diag(7)`; Linux `include/uapi/linux/inet_diag.h`, `sock_diag.h` (storages since 5.7, cgroup since 5.9).
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with,
+};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    os::fd::{AsRawFd, BorrowedFd, OwnedFd},
+};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, byteorder::big_endian};
+
+/// States of a connection that was established and is not over: established, fin-wait-1, fin-wait-2, close-wait,
+/// last-ack, closing. Bits as in `net/tcp_states.h`.
+pub const CONNECTED: u32 = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 9 | 1 << 11;
+
+/// One TCP socket.
+#[derive(Clone, Copy, Debug)]
+pub struct Socket<'a> {
+    /// The kernel's name for it, unique until reboot.
+    pub cookie: u64,
+    /// Local port.
+    pub local_port: u16,
+    /// Remote port.
+    pub remote_port: u16,
+    /// Remote address as the socket has it; may be v4-mapped.
+    pub remote: IpAddr,
+    /// Identity of the control group it belongs to; `None` when the kernel does not say.
+    pub cgroup: Option<u64>,
+    /// What the map asked about holds for it; `None` when nothing.
+    pub stored: Option<&'a [u8]>,
+}
+
+/// A netlink socket for dumps.
+#[derive(Debug)]
+pub struct SockDiag {
+    socket: OwnedFd,
+    buffer: Vec<u8>,
+    sequence: u32,
+}
+
+impl SockDiag {
+    /// Opens a socket in this thread's network namespace; it stays there wherever the thread goes.
+    pub fn open() -> io::Result<Self> {
+        let socket = socket_with(
+            AddressFamily::NETLINK,
+            SocketType::RAW,
+            SocketFlags::CLOEXEC,
+            Some(netlink::SOCK_DIAG),
+        )?;
+        Ok(Self { socket, buffer: vec![0; BUFFER_BYTES], sequence: 0 })
+    }
+
+    /// Shows every TCP socket in one of `states` (bits) to `sink`, both families.
+    ///
+    /// # Errors
+    /// What the kernel says, with the family; `InvalidData` for a reply that cannot be read.
+    pub fn dump(
+        &mut self,
+        states: u32,
+        storage: BorrowedFd<'_>,
+        mut sink: impl FnMut(Socket<'_>),
+    ) -> io::Result<()> {
+        for family in [AF_INET, AF_INET6] {
+            self.dump_family(family, states, storage, &mut sink)?;
+        }
+        Ok(())
+    }
+
+    fn dump_family(
+        &mut self,
+        family: u8,
+        states: u32,
+        storage: BorrowedFd<'_>,
+        sink: &mut impl FnMut(Socket<'_>),
+    ) -> io::Result<()> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let request = Request {
+            len: REQUEST_BYTES,
+            kind: SOCK_DIAG_BY_FAMILY,
+            flags: NLM_F_REQUEST | NLM_F_DUMP,
+            sequence: self.sequence,
+            port: 0,
+            family,
+            protocol: IPPROTO_TCP,
+            extensions: 0,
+            pad: 0,
+            states,
+            id: [0; 48],
+            storages_len: 12,
+            storages_kind: INET_DIAG_REQ_SK_BPF_STORAGES | NLA_F_NESTED,
+            map_len: 8,
+            map_kind: SK_DIAG_BPF_STORAGE_REQ_MAP_FD,
+            map: storage.as_raw_fd(),
+        };
+        send(&self.socket, request.as_bytes(), SendFlags::empty())?;
+        loop {
+            let (read, whole) = recv(&self.socket, self.buffer.as_mut_slice(), RecvFlags::TRUNC)?;
+            if whole > read {
+                return Err(bad("a reply is longer than the buffer"));
+            }
+            let mut rest = self.buffer.get(..read).ok_or_else(|| bad("more was read than fits"))?;
+            while !rest.is_empty() {
+                let (header, payload, tail) = message(rest)?;
+                rest = tail;
+                if header.sequence != self.sequence {
+                    continue; // the end of an earlier dump that was given up
+                }
+                match header.kind {
+                    NLMSG_DONE => return Ok(()),
+                    NLMSG_ERROR => return Err(error_of(payload)),
+                    _ => {
+                        if let Some(socket) = parse(payload)? {
+                            sink(socket);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Splits one netlink message off.
+fn message(bytes: &[u8]) -> io::Result<(Header, &[u8], &[u8])> {
+    let (header, _) = Header::read_from_prefix(bytes).map_err(|_short| bad("a message is cut short"))?;
+    let len = usize::try_from(header.len).map_err(|_wide| bad("a message is too long"))?;
+    let payload = bytes.get(size_of::<Header>()..len).ok_or_else(|| bad("a message is cut short"))?;
+    let tail = bytes.get(len.next_multiple_of(4)..).unwrap_or_default();
+    Ok((header, payload, tail))
+}
+
+/// Reads one socket; `None` for a minisocket.
+fn parse(payload: &[u8]) -> io::Result<Option<Socket<'_>>> {
+    let (found, attributes) =
+        Found::ref_from_prefix(payload).map_err(|_short| bad("a socket is cut short"))?;
+    if found.timer == TIMER_TIME_WAIT {
+        return Ok(None);
+    }
+    let remote = match (found.family, found.remote) {
+        (AF_INET, [a, b, c, d, ..]) => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
+        (_, octets) => IpAddr::V6(Ipv6Addr::from(octets)),
+    };
+    let mut socket = Socket {
+        cookie: u64::from(low_first(found.cookie[0])) | u64::from(low_first(found.cookie[1])) << 32,
+        local_port: found.local_port.get(),
+        remote_port: found.remote_port.get(),
+        remote,
+        cgroup: None,
+        stored: None,
+    };
+    for (kind, value) in Attributes(attributes) {
+        match kind {
+            INET_DIAG_CGROUP_ID => socket.cgroup = u64::read_from_bytes(value).ok(),
+            INET_DIAG_SK_BPF_STORAGES => {
+                socket.stored = Attributes(value)
+                    .find(|(kind, _)| *kind == SK_DIAG_BPF_STORAGE)
+                    .and_then(|(_, one)| {
+                        Attributes(one).find(|(kind, _)| *kind == SK_DIAG_BPF_STORAGE_MAP_VALUE)
+                    })
+                    .map(|(_, value)| value);
+            }
+            _ => {}
+        }
+    }
+    Ok(Some(socket))
+}
+
+/// Walks netlink attributes; stops at the first that is cut short.
+struct Attributes<'a>(&'a [u8]);
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = (u16, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (header, _) = AttributeHeader::read_from_prefix(self.0).ok()?;
+        let len = usize::from(header.len);
+        let value = self.0.get(size_of::<AttributeHeader>()..len)?;
+        self.0 = self.0.get(len.next_multiple_of(4)..).unwrap_or_default();
+        Some((header.kind & !NLA_F_NESTED, value))
+    }
+}
+
+fn error_of(payload: &[u8]) -> io::Error {
+    match i32::read_from_prefix(payload) {
+        Ok((code, _)) => io::Error::from_raw_os_error(code.saturating_neg()),
+        Err(_) => bad("an error is cut short"),
+    }
+}
+
+fn bad(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("sock_diag: {what}"))
+}
+
+/// Reads a 32-bit number in host byte order from its bytes.
+fn low_first(bytes: [u8; 4]) -> u32 {
+    u32::from_ne_bytes(bytes)
+}
+
+/// Bytes received at once. The kernel fills at most 32 KiB of it for a dump.
+const BUFFER_BYTES: usize = 64 << 10;
+
+const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
+const IPPROTO_TCP: u8 = 6;
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+const NLM_F_REQUEST: u16 = 1;
+const NLM_F_DUMP: u16 = 0x300;
+const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
+const NLA_F_NESTED: u16 = 1 << 15;
+const INET_DIAG_REQ_SK_BPF_STORAGES: u16 = 2;
+const SK_DIAG_BPF_STORAGE_REQ_MAP_FD: u16 = 1;
+const SK_DIAG_BPF_STORAGE: u16 = 1;
+const SK_DIAG_BPF_STORAGE_MAP_VALUE: u16 = 3;
+const INET_DIAG_SK_BPF_STORAGES: u16 = 20;
+const INET_DIAG_CGROUP_ID: u16 = 21;
+/// `idiag_timer` of a time-wait minisocket, whatever state it stands for.
+const TIMER_TIME_WAIT: u8 = 3;
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct Header {
+    len: u32,
+    kind: u16,
+    flags: u16,
+    sequence: u32,
+    port: u32,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct AttributeHeader {
+    len: u16,
+    kind: u16,
+}
+
+/// `nlmsghdr`, `inet_diag_req_v2`, and one nested attribute that names the storage map.
+#[derive(IntoBytes, Immutable)]
+#[repr(C)]
+struct Request {
+    len: u32,
+    kind: u16,
+    flags: u16,
+    sequence: u32,
+    port: u32,
+    family: u8,
+    protocol: u8,
+    extensions: u8,
+    pad: u8,
+    states: u32,
+    id: [u8; 48],
+    storages_len: u16,
+    storages_kind: u16,
+    map_len: u16,
+    map_kind: u16,
+    map: i32,
+}
+
+const REQUEST_BYTES: u32 = 84;
+
+/// `inet_diag_msg`; addresses and ports in network byte order.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Found {
+    family: u8,
+    state: u8,
+    timer: u8,
+    retransmits: u8,
+    local_port: big_endian::U16,
+    remote_port: big_endian::U16,
+    local: [u8; 16],
+    remote: [u8; 16],
+    interface: [u8; 4],
+    cookie: [[u8; 4]; 2],
+    rest: [[u8; 4]; 5],
+}
+
+const _: () = assert!(size_of::<Request>() == 84 && size_of::<Found>() == 72 && size_of::<Header>() == 16);

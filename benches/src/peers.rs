@@ -1,0 +1,5 @@
+//! The programs that Convoy is measured against, started and taken down by the benchmarks.
+
+pub mod convoy;
+pub mod haproxy;
+pub mod node;

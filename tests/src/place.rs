@@ -1,0 +1,183 @@
+//! A place in the lab: a network namespace, a cgroup and a directory, and what is run there.
+//!
+//! Invariants: 1. a launched process is in the cgroup and the namespace before its program starts; 2. it shares
+//! the machine's mounts, so what it mounts or pins is visible outside (unlike under `ip netns exec`).
+use crate::{Cgroup, Process};
+use anyhow::{Context, Result, anyhow};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use std::{
+    ffi::{OsStr, OsString},
+    fs::{File, OpenOptions},
+    io::{Read, Seek},
+    os::{fd::AsFd, unix::process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    thread,
+    time::Duration,
+};
+
+/// A namespace with its cgroup and its directory.
+#[derive(Debug)]
+pub struct Place {
+    name: String,
+    netns: String,
+    cgroup: Cgroup,
+    dir: PathBuf,
+}
+
+impl Place {
+    pub(crate) fn new(name: String, netns: String, cgroup: Cgroup, dir: PathBuf) -> Self {
+        Self { name, netns, cgroup, dir }
+    }
+
+    /// Returns the name inside the lab: `mta1`, `client`, `sink`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the namespace's name as `ip netns` knows it, unique on the machine.
+    pub fn netns(&self) -> &str {
+        &self.netns
+    }
+
+    /// Returns the cgroup of all processes here.
+    pub fn cgroup(&self) -> &Cgroup {
+        &self.cgroup
+    }
+
+    /// Returns the directory of everything this place writes; it goes with the lab.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Runs `work` on a thread inside the namespace. Sockets it opens stay in the namespace; the thread is not
+    /// in the cgroup, so the kernel programs of the host do not see those sockets.
+    pub fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
+        inside_netns(&self.netns, work)
+    }
+
+    /// Prepares to run a program here.
+    pub fn launch(&self, program: impl AsRef<OsStr>) -> Launch<'_> {
+        Launch { place: self, program: program.as_ref().into(), args: vec![], env: vec![], uid: None }
+    }
+
+    /// Kills every process here with SIGKILL, as if the power went; files and addresses stay.
+    pub fn kill_all(&self) -> Result<()> {
+        self.cgroup.kill()
+    }
+}
+
+/// A program about to be run in a place.
+#[derive(Debug)]
+#[must_use = "nothing runs before spawn or run"]
+pub struct Launch<'a> {
+    place: &'a Place,
+    program: OsString,
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    uid: Option<u32>,
+}
+
+impl Launch<'_> {
+    /// Adds an argument.
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().into());
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().into()));
+        self
+    }
+
+    /// Sets an environment variable.
+    pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((key.as_ref().into(), value.as_ref().into()));
+        self
+    }
+
+    /// Runs the program as this user, without supplementary groups.
+    pub fn uid(mut self, uid: u32) -> Self {
+        self.uid = Some(uid);
+        self
+    }
+
+    /// Starts the program; what it writes is appended to `DIR/NAME.log`.
+    pub fn spawn(self, name: &str) -> Result<Process> {
+        let path = self.place.dir.join(format!("{name}.log"));
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .with_context(|| path.display().to_string())?;
+        let errors = log.try_clone().context("clone log")?;
+        self.start(log, errors, path)
+    }
+
+    /// Runs the program to its end and returns status and output.
+    ///
+    /// # Errors
+    /// When it cannot start, or has not ended within `bound`; it is killed then.
+    pub fn run(self, bound: Duration) -> Result<Output> {
+        let what = format!("{} in {}", self.program.display(), self.place.name);
+        let (mut out, mut err) = (tempfile::tempfile()?, tempfile::tempfile()?);
+        let mut process = self.start(out.try_clone()?, err.try_clone()?, PathBuf::new())?;
+        let Ok(status) = process.wait(bound) else {
+            process.kill(rustix::process::Signal::KILL)?;
+            process.wait(Duration::from_secs(1)).with_context(|| what.clone())?;
+            let (stdout, stderr) = (read_back(&mut out)?, read_back(&mut err)?);
+            return Err(anyhow!(
+                "{what}: not finished within {} ms\nstdout: {}\nstderr: {}",
+                bound.as_millis(),
+                String::from_utf8_lossy(&stdout),
+                String::from_utf8_lossy(&stderr)
+            ));
+        };
+        Ok(Output { status, stdout: read_back(&mut out)?, stderr: read_back(&mut err)? })
+    }
+
+    fn start(self, stdout: File, stderr: File, log: PathBuf) -> Result<Process> {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(JOIN_AND_EXEC).arg(self.place.cgroup.procs());
+        if let Some(uid) = self.uid {
+            command.args(["setpriv", "--clear-groups"]).arg(format!("--reuid={uid}")).arg("--");
+        }
+        command.arg(&self.program).args(&self.args).envs(self.env);
+        // A group of its own: the terminal's interrupt goes to the test, which takes the lab down in order.
+        command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).process_group(0);
+        let child = self
+            .place
+            .inside(move || command.spawn())?
+            .with_context(|| format!("spawn {} in {}", self.program.display(), self.place.name))?;
+        Process::new(child, log)
+    }
+}
+
+/// Runs `work` on a thread that has entered the namespace.
+pub(crate) fn inside_netns<T: Send>(netns: &str, work: impl FnOnce() -> T + Send) -> Result<T> {
+    let path = Path::new(NETNS_DIR).join(netns);
+    let file = File::open(&path).with_context(|| path.display().to_string())?;
+    let done = thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).map(|()| work())
+        });
+        worker.join()
+    });
+    match done {
+        Ok(result) => result.with_context(|| format!("enter namespace {netns}")),
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+fn read_back(file: &mut File) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// `$0` is the cgroup's `cgroup.procs`; the shell joins it and becomes the program.
+const JOIN_AND_EXEC: &str = r#"echo 0 > "$0" && exec "$@""#;
+/// Where ip-netns(8) keeps its names.
+const NETNS_DIR: &str = "/run/netns";
