@@ -1,5 +1,6 @@
 //! The client as its users meet it: what it prints, how it fails, and that the protocol's page is true.
 mod documented;
 mod golden;
+mod manual;
 mod program;
 mod samples;
