@@ -2,7 +2,7 @@
 use crate::{
     HOSTS,
     ink::{Ink, bar, grouped, say},
-    watch::{Board, State, Sums, View},
+    watch::{Board, Silence, State, Sums, View},
 };
 use lab::Entry;
 use std::time::{Duration, Instant};
@@ -36,7 +36,11 @@ impl Screen {
     }
 
     fn put(&mut self, board: &Board<'_>, length: Duration) {
-        let lines = board.read(|state| compose(state, board.elapsed(), length, self.width, self.ink));
+        let mut lines = board.read(|state| compose(state, board.elapsed(), length, self.width, self.ink));
+        if !self.ink.in_place {
+            lines.retain(|line| !line.trim().is_empty());
+            lines.push(String::new());
+        }
         let mut text = if self.drawn > 0 { format!("\x1b[{}A\r", self.drawn) } else { String::new() };
         let end = if self.ink.in_place { "\x1b[K\n" } else { "\n" };
         for line in &lines {
@@ -76,8 +80,7 @@ impl Cell {
 /// Lays a frame out. Every frame of one run has the same number of lines.
 fn compose(state: &State, elapsed: Duration, length: Duration, width: usize, ink: Ink) -> Vec<String> {
     let column = (width.saturating_sub(2 + GAP * (HOSTS - 1)) / HOSTS).clamp(COLUMN_MIN, COLUMN_MAX);
-    let columns: Vec<Vec<Cell>> =
-        (0..HOSTS).map(|host| host_column(host, state.views[host].as_ref(), column, ink)).collect();
+    let columns: Vec<Vec<Cell>> = (0..HOSTS).map(|host| host_column(host, state, column, ink)).collect();
     let mut lines = vec![headline(elapsed, length, column, ink), String::new()];
     for row in 0..COLUMN_LINES {
         let cells = columns.iter().map(|cells| cells.get(row).cloned().unwrap_or_default().padded(column));
@@ -107,15 +110,22 @@ fn headline(elapsed: Duration, length: Duration, column: usize, ink: Ink) -> Str
     format!("  {} {}{} {clock}", ink.bold(title), ink.cool(&done), ink.dim(&rest))
 }
 
-fn host_column(host: usize, view: Option<&View>, width: usize, ink: Ink) -> Vec<Cell> {
+fn host_column(host: usize, state: &State, width: usize, ink: Ink) -> Vec<Cell> {
     let name = format!("mta{}", host + 1);
     let address = format!("10.77.0.{}", host + 1);
     let title = Cell::default()
         .with(&name, |text| ink.bold(text))
         .with(&" ".repeat(width.saturating_sub(name.len() + address.len())), str::to_owned)
         .with(&address, |text| ink.dim(text));
-    let Some(view) = view else {
-        return vec![title, Cell::default().with("✖ no power", |text| ink.bad(text))];
+    let Some(view) = state.views[host].as_ref() else {
+        return vec![
+            title,
+            match state.silence(host) {
+                Silence::Unasked => Cell::of("..."),
+                Silence::Dead => Cell::default().with("✖ no power", |text| ink.bad(text)),
+                Silence::Starting => Cell::default().with("starting", |text| ink.warn(text)),
+            },
+        ];
     };
     let mut cells = vec![title, members(view, ink), here(view)];
     cells.push(Cell::default().with(&"─".repeat(width), |text| ink.dim(text)));

@@ -72,6 +72,8 @@ fn main() -> ExitCode {
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
+        // The signal ends us as soon as the lab is down; what broke by its end is no news.
+        Err(_) if lab::interrupted() => ExitCode::FAILURE,
         Err(error) => {
             say(&format!("\ndemo: {error:#}\n"));
             ExitCode::FAILURE
@@ -139,17 +141,18 @@ fn show(wanted: Wanted) -> Result<bool> {
         say(&instructions(&lab));
         lab.keep()?;
     } else {
-        timed("end", "processes, namespaces, mounts, cgroups and files are removed", || lab.down())?;
+        timed("end", "all of it is removed: processes, namespaces, mounts, files", || lab.down())?;
     }
     Ok(held)
 }
 
 /// The live part: the timeline, while the crowd sends and the watchers look.
 fn act(stage: &Stage<'_>, board: &Board<'_>, crowd: &Mutex<Crowd<'_>>, seconds: u64, ink: Ink) -> Result<()> {
-    let over = AtomicBool::new(false);
+    let over = &AtomicBool::new(false);
     thread::scope(|scope| {
-        let mut helpers: Vec<_> = (0..HOSTS).map(|i| scope.spawn(|| board.watch(i, &over))).collect();
-        helpers.push(scope.spawn(|| cast::keep_sending(crowd, &over)));
+        let mut helpers: Vec<_> =
+            (0..HOSTS).map(|host| scope.spawn(move || board.watch(host, over))).collect();
+        helpers.push(scope.spawn(|| cast::keep_sending(crowd, over)));
         let told = tell(stage, board, crowd, Duration::from_secs(seconds), ink);
         over.store(true, Ordering::Relaxed);
         let ended = helpers.into_iter().try_for_each(|helper| match helper.join() {

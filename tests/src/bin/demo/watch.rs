@@ -58,8 +58,29 @@ pub(crate) struct State {
     /// Seconds since the start, and what happened.
     pub(crate) events: Vec<(f64, String)>,
     pub(crate) noticed: [Noticed; HOSTS],
-    fallen: Option<(usize, Instant)>,
-    risen: Option<Instant>,
+    pub(crate) fallen: Option<(usize, Instant)>,
+    pub(crate) risen: Option<Instant>,
+}
+
+/// Why nothing is known of a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Silence {
+    /// It has not been asked yet.
+    Unasked,
+    /// It has no power.
+    Dead,
+    /// It is starting.
+    Starting,
+}
+
+impl State {
+    pub(crate) fn silence(&self, host: usize) -> Silence {
+        match (self.fallen, self.risen) {
+            (Some((fallen, _)), None) if fallen == host => Silence::Dead,
+            (Some((fallen, _)), Some(_)) if fallen == host => Silence::Starting,
+            _ => Silence::Unasked,
+        }
+    }
 }
 
 impl<'a> Board<'a> {
@@ -107,7 +128,7 @@ impl<'a> Board<'a> {
             match self.ask(host) {
                 Ok(()) => {}
                 // A host without power does not answer; one that just came back may not yet.
-                Err(_) if self.read(|state| state.fallen.is_some_and(|(fallen, _)| fallen == host)) => {}
+                Err(_) if self.read(|state| state.silence(host) != Silence::Unasked) => {}
                 Err(error) => return Err(error).with_context(|| format!("watching mta{}", host + 1)),
             }
             // waits: between two questions, to leave the machine to the mail.
@@ -118,9 +139,7 @@ impl<'a> Board<'a> {
 
     fn ask(&self, number: usize) -> Result<()> {
         let host = &self.lab.hosts()[number];
-        if self
-            .read(|state| state.fallen.is_some_and(|(fallen, _)| fallen == number) && state.risen.is_none())
-        {
+        if self.read(|state| state.silence(number) == Silence::Dead) {
             return Ok(());
         }
         let status = host.convoy_json(&["status"])?;
@@ -136,7 +155,10 @@ impl<'a> Board<'a> {
         let vanished = self.notice_vanished(&view);
         let mut state = lock(&self.state);
         state.noticed[number].vanished |= vanished;
-        state.views[number] = Some(view);
+        // It may have fallen since it answered.
+        if state.silence(number) != Silence::Dead {
+            state.views[number] = Some(view);
+        }
         Ok(())
     }
 
@@ -167,9 +189,13 @@ impl<'a> Board<'a> {
                     noticed.gone_s = Some(after(fell));
                     told.push(format!("mta{me} takes {name} out of its sums, {:.2} s after", after(fell)));
                 }
-                (Some("alive"), Some(rose)) if noticed.back_s.is_none() && at > rose => {
-                    noticed.back_s = Some(after(rose));
-                    told.push(format!("mta{me} counts {name} again, {:.2} s after", after(rose)));
+                (Some("alive"), Some(rose))
+                    if noticed.back_s.is_none() && at > rose && member["complete"] == true =>
+                {
+                    // That its counts are complete has no time of its own: at the latest now.
+                    let now_s = rose.elapsed().as_secs_f64();
+                    noticed.back_s = Some(now_s);
+                    told.push(format!("mta{me} counts {name} again, {now_s:.2} s after"));
                 }
                 _ => {}
             }
