@@ -4,6 +4,7 @@
 //! bytes for the codec. Time is the thread's own CPU time: what else a shared machine does is not in it, but for
 //! the caches that it empties. `--quick` runs everything once and small, so that it stays correct.
 #![expect(clippy::print_stdout, reason = "a benchmark's output is its table")]
+#![expect(clippy::cast_precision_loss, reason = "figures for people have few digits")]
 
 mod tree {
     pub(crate) mod allocations;
@@ -228,8 +229,7 @@ impl Prng {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let n = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let [.., a, b, c, d] = (n ^ (n >> 31)).to_be_bytes();
-        u32::from_be_bytes([a, b, c, d])
+        u32::try_from((n ^ (n >> 31)) >> 32).expect("32 bits are left")
     }
 
     fn below(&mut self, n: usize) -> usize {
