@@ -20,7 +20,7 @@ use std::{
     env,
     process::ExitCode,
     sync::{
-        Mutex,
+        Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -137,7 +137,7 @@ fn show(wanted: Wanted) -> Result<bool> {
     let held = verdict::give(&stage, &board, ink)?;
     drop(stage);
     if wanted.deed == Deed::ShowAndKeep {
-        crowd.into_inner().map_err(|_| anyhow::anyhow!("the crowd panicked"))?.settle_in()?;
+        crowd.into_inner().unwrap_or_else(PoisonError::into_inner).settle_in()?;
         say(&instructions(&lab));
         lab.keep()?;
     } else {
