@@ -58,8 +58,8 @@ pub(crate) struct State {
     /// Seconds since the start, and what happened.
     pub(crate) events: Vec<(f64, String)>,
     pub(crate) noticed: [Noticed; HOSTS],
-    fallen: Option<(usize, Instant)>,
-    risen: Option<Instant>,
+    pub(crate) fallen: Option<(usize, Instant)>,
+    pub(crate) risen: Option<Instant>,
 }
 
 /// Why nothing is known of a host.
