@@ -46,7 +46,8 @@ impl<'a> Stage<'a> {
     pub(crate) fn lose_power(&self, host: usize) -> Result<()> {
         self.lab.cut(host + 1)?;
         self.lab.hosts()[host].kill_all()?;
-        if let Some(mut agent) = lock(&self.agents)[host].take() {
+        let agent = lock(&self.agents)[host].take();
+        if let Some(mut agent) = agent {
             agent.process().wait(MEET_BOUND)?;
         }
         Ok(())

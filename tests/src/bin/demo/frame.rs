@@ -215,7 +215,8 @@ mod tests {
             top_out: vec![entry("2001:db8:a::/64", 7)],
             ..View::default()
         };
-        let full = State { views: [Some(view.clone()), Some(view), None], ..State::default() };
+        let events = (0..20).map(|n| (f64::from(n), "x".repeat(60))).collect();
+        let full = State::of([Some(view.clone()), Some(view), None], events);
         let length = Duration::from_secs(30);
         let check = |state: &State, elapsed| {
             let lines = compose(state, elapsed, length, 80, Ink::plain());

@@ -164,9 +164,8 @@ fn table(ledger: &Ledger, drifts: &[(u64, u64, u64)], ink: Ink) {
         "host", "in: own", "ss", "out: own", "ss", "in: sum/seen", "out: sum/seen", "drift", "audits"
     );
     say(&format!("\n   {}\n", ink.bold(&title)));
-    for host in 0..HOSTS {
+    for (host, (drift_in, drift_out, audits)) in drifts.iter().enumerate() {
         let [inbound, outbound] = [0, 1].map(|object: usize| &ledger.0[object][host]);
-        let (drift_in, drift_out, audits) = drifts[host];
         say(&format!(
             "   {:<6} {:>9} {:>5} {:>9} {:>5} {:>15} {:>15} {:>7} {:>7}\n",
             format!("mta{}", host + 1),
@@ -248,3 +247,51 @@ const SETTLE_BOUND: Duration = Duration::from_secs(15);
 const SETTLE_POLL: Duration = Duration::from_millis(50);
 const TOOL_BOUND: Duration = Duration::from_secs(10);
 const DUMP_LINES: usize = 17;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts<T: Clone>(rows: &[(&str, T)]) -> ByAddress<T> {
+        rows.iter().map(|(address, count)| (address.parse().unwrap(), count.clone())).collect()
+    }
+
+    #[test]
+    fn a_single_socket_too_few_or_too_many_is_a_difference() {
+        let check = |own: &[(&str, (u64, u64))], sockets: &[(&str, u64)], want| {
+            let held = Held { own: counts(own), global: ByAddress::new(), sockets: counts(sockets) };
+            assert_eq!(held.matches_sockets(), want, "{held:?}");
+        };
+        check(&[], &[], true);
+        check(&[("192.0.2.1", (2, 9)), ("192.0.2.2", (0, 5))], &[("192.0.2.1", 2)], true);
+        check(&[("192.0.2.1", (2, 9))], &[("192.0.2.1", 1)], false);
+        check(&[("192.0.2.1", (2, 9))], &[], false);
+        check(&[], &[("192.0.2.1", 2)], false);
+        check(&[("192.0.2.1", (2, 9))], &[("192.0.2.2", 2)], false);
+    }
+
+    #[test]
+    fn a_sum_that_differs_on_one_host_does_not_add_up() {
+        let held = |own: (u64, u64), global: (u64, u64)| Held {
+            own: counts(&[("192.0.2.1", own)]),
+            global: counts(&[("192.0.2.1", global)]),
+            sockets: ByAddress::new(),
+        };
+        let check = |hosts: Vec<Held>, want| assert_eq!(Ledger([hosts, vec![]]).adds_up(), want);
+        check(vec![held((1, 5), (3, 9)), held((2, 4), (3, 9))], true);
+        check(vec![held((1, 5), (3, 9)), held((2, 4), (2, 9))], false);
+        check(vec![held((1, 5), (3, 9)), held((2, 4), (3, 8))], false);
+    }
+
+    #[test]
+    fn branching_prefixes_are_not_hosts() {
+        let entry = |prefix: &str| {
+            let entry = Entry { prefix: prefix.to_owned(), current: 1, total: 2 };
+            (prefix.to_owned(), entry)
+        };
+        let entries =
+            ["192.0.2.0/24", "192.0.2.1/32", "2001:db8::/64", "2001:db8::1/128", "2001:db8::/32"].map(entry);
+        let found = leaves(&entries.into()).unwrap();
+        assert_eq!(found, counts(&[("192.0.2.1", (1, 2)), ("2001:db8::1", (1, 2))]));
+    }
+}

@@ -74,6 +74,11 @@ pub(crate) enum Silence {
 }
 
 impl State {
+    #[cfg(test)]
+    pub(crate) fn of(views: [Option<View>; HOSTS], events: Vec<(f64, String)>) -> Self {
+        Self { views, events, ..Self::default() }
+    }
+
     pub(crate) fn silence(&self, host: usize) -> Silence {
         match (self.fallen, self.risen) {
             (Some((fallen, _)), None) if fallen == host => Silence::Dead,
