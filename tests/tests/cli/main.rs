@@ -1,4 +1,6 @@
 //! The client as its users meet it: what it prints, how it fails, and that the protocol's page is true.
+#![cfg(test)]
+
 mod documented;
 mod golden;
 mod manual;

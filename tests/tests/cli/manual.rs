@@ -13,7 +13,7 @@ fn pages(command: &Command, pages: &mut Vec<(String, String)>) {
     let man = Man::new(command.clone()).date("").source("Convoy").manual("Convoy");
     man.render(&mut text).unwrap();
     let text = String::from_utf8(text).unwrap();
-    let text = text.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>();
+    let text = text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n") + "\n";
     pages.push((format!("{name}.1"), text));
     command
         .get_subcommands()
@@ -29,7 +29,9 @@ fn manual_pages_say_what_help_says() {
     pages(&command, &mut made);
     if env::var_os("CONVOY_GOLDEN").is_some() {
         fs::create_dir_all(&dir).unwrap();
-        made.iter().for_each(|(name, text)| fs::write(dir.join(name), text).unwrap());
+        for (name, text) in &made {
+            fs::write(dir.join(name), text).unwrap();
+        }
     }
     for (name, text) in &made {
         let found = fs::read_to_string(dir.join(name)).unwrap_or_default();

@@ -150,7 +150,7 @@ fn serve(lab: &Lab, host: usize) -> Result<Worker> {
 pub(crate) fn worker(place: &Place, cgroup: Option<&Path>) -> Result<Worker> {
     let netns = PathBuf::from("/run/netns").join(place.netns());
     ensure!(netns.exists(), "{} is missing", netns.display());
-    Worker::start(Path::new(env!("CARGO_BIN_EXE_traffic")), &[], cgroup, Some(&netns))
+    Worker::start(Path::new(env!("CARGO_BIN_EXE_traffic")), cgroup, Some(&netns))
 }
 
 pub(crate) const PORT: u16 = 25;

@@ -91,11 +91,13 @@ impl Client {
     fn exchange(&mut self, request: &Request) -> io::Result<()> {
         let mut bytes = serde_json::to_vec(request)?;
         bytes.push(b'\n');
-        self.stream.get_mut().write_all(&bytes)?;
+        // A daemon that turns a client away says so and closes, maybe before the question is written: read in any case.
+        let wrote = self.stream.get_mut().write_all(&bytes);
         self.line.clear();
-        match self.stream.read_line(&mut self.line)? {
-            0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            _ => Ok(()),
+        match self.stream.read_line(&mut self.line) {
+            Ok(0) => wrote.and(Err(io::ErrorKind::UnexpectedEof.into())),
+            Ok(_) => Ok(()),
+            Err(error) => wrote.and(Err(error)),
         }
     }
 }
