@@ -161,7 +161,12 @@ fn closed(ctx: &SockOpsContext) {
 fn storage(socket: *mut bpf_sock, flags: u32) -> *mut Stored {
     // SAFETY: `socket` is the context's socket and not null.
     unsafe {
-        bpf_sk_storage_get((&raw const SOCKETS).cast_mut().cast(), socket.cast(), ptr::null_mut(), flags.into())
+        bpf_sk_storage_get(
+            (&raw const SOCKETS).cast_mut().cast(),
+            socket.cast(),
+            ptr::null_mut(),
+            flags.into(),
+        )
     }
     .cast()
 }
