@@ -141,8 +141,14 @@ fn closed(ctx: &SockOpsContext) {
         return;
     }
     // SAFETY: not null, so it points to this socket's storage; the socket is locked during the callback.
-    let Stored { host, direction, .. } = unsafe { *stored };
-    forget(socket);
+    let stored = unsafe { &mut *stored };
+    if stored.counted == 0 {
+        return;
+    }
+    // The storage goes with the socket: deleting it here costs a third of a microsecond more. A socket that connects
+    // anew finds it, and is counted anew.
+    stored.counted = 0;
+    let Stored { host, direction, .. } = *stored;
     if direction == Direction::Inbound as u8 {
         count::closed(Direction::Inbound, &host, 1);
     } else {
@@ -155,7 +161,12 @@ fn closed(ctx: &SockOpsContext) {
 fn storage(socket: *mut bpf_sock, flags: u32) -> *mut Stored {
     // SAFETY: `socket` is the context's socket and not null.
     unsafe {
-        bpf_sk_storage_get((&raw const SOCKETS).cast_mut().cast(), socket.cast(), ptr::null_mut(), flags.into())
+        bpf_sk_storage_get(
+            (&raw const SOCKETS).cast_mut().cast(),
+            socket.cast(),
+            ptr::null_mut(),
+            flags.into(),
+        )
     }
     .cast()
 }
