@@ -136,6 +136,7 @@ impl Daemon {
         new.plan.node.incarnation = old.plan.node.incarnation;
         for (changed, option) in [
             (new.plan.node.name != old.plan.node.name, "nodename"),
+            (new.plan.node.group != old.plan.node.group, "cluster_group"),
             (new.listen != old.listen, "ECCluster_Listener"),
             (new.counting != old.counting, "inbound_ports, outbound_ports or max_size"),
             (new.sampling.audit_period != old.sampling.audit_period, "audit_interval"),
@@ -145,6 +146,7 @@ impl Daemon {
             }
         }
         new.plan.node.name = old.plan.node.name.clone();
+        new.plan.node.group = old.plan.node.group.clone();
         new.listen.clone_from(&old.listen);
         new.counting.clone_from(&old.counting);
         new.sampling.audit_period = old.sampling.audit_period;

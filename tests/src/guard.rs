@@ -21,7 +21,10 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, Once, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -151,6 +154,7 @@ fn watch_signals() {
     let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
     thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
+            INTERRUPTED.store(true, Ordering::Relaxed);
             let labs: Vec<Arc<Guard>> = lock(&LABS).iter().filter_map(Weak::upgrade).collect();
             for lab in labs {
                 report(lab.clean());
@@ -158,6 +162,11 @@ fn watch_signals() {
             report(emulate_default_handler(signal).context("end by signal"));
         }
     });
+}
+
+/// Returns whether a signal is ending this process: its labs are being taken down, whatever else happens.
+pub fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
 }
 
 /// Tells the terminal about an error nobody is left to return to.
@@ -172,6 +181,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static LABS: Mutex<Vec<Weak<Guard>>> = Mutex::new(Vec::new());
 static WATCH_SIGNALS: Once = Once::new();
 const CLEAN: &str = include_str!("clean.sh");

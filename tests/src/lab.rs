@@ -54,7 +54,7 @@ impl Lab {
     /// it yet.
     ///
     /// # Errors
-    /// When the machine cannot do it (see [`require!`](crate::require)); nothing is left then.
+    /// When the machine cannot do it (see [`require!`](macro@crate::require)); nothing is left then.
     pub fn up(options: &LabOptions) -> Result<Self> {
         let prefix = format!("cv{}n{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let (dir, cgroup) = (lab_dir(&prefix), lab_cgroup(&cgroup2_root()?, &prefix));

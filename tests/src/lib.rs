@@ -30,7 +30,7 @@ mod wait;
 
 pub use agent::{Agent, Binaries, Entry};
 pub use cgroup::{Cgroup, cgroup2_root};
-pub use guard::Kept;
+pub use guard::{Kept, interrupted};
 pub use host::Host;
 pub use lab::{Lab, LabOptions};
 pub use mail::{INBOX, MailLoad, POSTFIX_PORTS, Postfix, Sink};

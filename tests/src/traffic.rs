@@ -154,7 +154,7 @@ impl Drop for Worker {
     }
 }
 
-/// A network namespace whose loopback has every address of 127.0.0.0/8 and `2001:db8::/32`. Ends with its handle.
+/// A network namespace whose loopback has every address of `127.0.0.0/8` and `2001:db8::/32`. Ends with its handle.
 #[derive(Debug)]
 pub struct Namespace {
     path: PathBuf,

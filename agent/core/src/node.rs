@@ -338,7 +338,8 @@ impl Node {
             return; // just now
         }
         self.flush_due(now);
-        for name in self.peers.keys().cloned().collect::<Vec<_>>() {
+        let due = self.peers.iter().filter(|(_, entry)| entry.is_due(now)).map(|(name, _)| name.clone());
+        for name in due.collect::<Vec<_>>() {
             self.tick_peer(now, &name);
         }
         self.drop_silent_strangers(now);
@@ -451,6 +452,10 @@ impl Node {
 }
 
 impl Entry {
+    fn is_due(&self, now: Instant) -> bool {
+        [self.peer.deadline(), self.outgoing.deadline()].into_iter().flatten().any(|at| at <= now)
+    }
+
     fn member(&self, name: &Arc<str>) -> Member {
         Member {
             name: name.clone(),

@@ -1,5 +1,7 @@
 //! What travels between nodes: frames, and the messages in them. The layouts are in docs/protocol.md.
 
+#[cfg(test)]
+mod documented;
 pub mod entries;
 pub mod frame;
 pub mod message;

@@ -41,6 +41,9 @@ fn write_members(members: MemberCounts, style: Style, to: &mut impl Write) -> io
 }
 
 fn write_kernel(kernel: &KernelStatus, style: Style, to: &mut impl Write) -> io::Result<()> {
+    if kernel.cgroup.is_empty() {
+        return writeln!(to, "{}not counting yet", label("kernel", style));
+    }
     let found = if kernel.adopted { "taken over" } else { "made new" };
     writeln!(to, "{}counting below {}", label("kernel", style), kernel.cgroup)?;
     writeln!(to, "{}tables in {} ({found} at the start)", label("", style), kernel.bpffs)?;

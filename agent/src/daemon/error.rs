@@ -59,8 +59,11 @@ impl Error {
     /// failed while running.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::Directory { .. }
+            | Self::Running { .. }
+            | Self::Listen { .. }
+            | Self::Counting(counting::Error::Held { .. }) => 4,
             Self::Ring(_) | Self::Counting(_) => 3,
-            Self::Directory { .. } | Self::Running { .. } | Self::Listen { .. } => 4,
             Self::Resources(_) | Self::Ended { .. } => 5,
         }
     }

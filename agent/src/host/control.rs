@@ -3,7 +3,7 @@
 //! A request is one line of JSON, the answer one line of JSON; a connection carries any number of them in turn.
 //! Each client has a thread of its own with blocking reads and writes, and what it is told is a snapshot: a
 //! client that never reads, or reads a million lines slowly, holds up nothing but itself.
-//! Bounds: [`CLIENTS_MAX`] at once, a request of [`REQUEST_BYTES_MAX`] bytes, [`PATIENCE`] for either direction.
+//! Bounds: 64 clients at once, a request of 4096 bytes, 10 s for either direction.
 mod answer;
 pub mod client;
 pub mod shape;
@@ -142,9 +142,10 @@ fn serve(stream: &UnixStream, questions: &Questions) -> io::Result<()> {
             return Ok(());
         }
         let whole = line.ends_with(b"\n");
-        let request = match whole {
-            true => serde_json::from_slice::<Request>(&line).map_err(|error| Failure::nonsense(&error)),
-            false => Err(Failure::new("the request is longer than 4096 bytes, or ends without a newline")),
+        let request = if whole {
+            serde_json::from_slice::<Request>(&line).map_err(|error| Failure::nonsense(&error))
+        } else {
+            Err(Failure::new("the request is longer than 4096 bytes, or ends without a newline"))
         };
         match request.and_then(|request| Ok((questions.ask(request.clone())?, request))) {
             Ok((answer, request)) => answer.write(&request, &mut answers)?,

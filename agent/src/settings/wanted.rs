@@ -25,7 +25,11 @@ impl Settings {
             incarnation: 0,
             group: self.cluster_group.as_str().into(),
             build: env!("CARGO_PKG_VERSION").into(),
-            peers: self.others().map(|(name, address)| (name.shared(), address)).collect(),
+            peers: self
+                .others()
+                .filter(|_| !self.is_solo())
+                .map(|(name, address)| (name.shared(), address))
+                .collect(),
             heartbeat: self.heartbeat_interval,
             reconnect: self.mesh.reconnect_interval,
             replicate: self.objects.iter().map(|(object, settings)| (*object, batching(settings))).collect(),

@@ -1,4 +1,4 @@
-//! A lock file: at most one process holds it, and the kernel lets go of it when that process ends.
+//! Locks on files and directories: one holder at most, and the kernel lets go when that process ends.
 use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::{File, OpenOptions},
@@ -15,8 +15,18 @@ pub struct Lock(#[expect(dead_code, reason = "held open for its lock")] File);
 pub enum LockError {
     /// Another process holds it; its process id, if it wrote one.
     Held(Option<u32>),
-    /// The file could not be made or locked.
+    /// The file or directory could not be made or locked.
     Io(io::Error),
+}
+
+/// Takes the lock of a directory itself, where no file can be made. Does not wait, and does not say who holds it.
+pub fn take_directory(path: &Path) -> Result<Lock, LockError> {
+    let directory = File::open(path).map_err(LockError::Io)?;
+    match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Lock(directory)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(LockError::Held(None)),
+        Err(error) => Err(LockError::Io(error.into())),
+    }
 }
 
 /// Takes the lock at `path` and writes this process's id into it. Does not wait.

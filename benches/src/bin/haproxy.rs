@@ -11,6 +11,7 @@ use convoy_benches::{
     stats::{Samples, float, median},
     table::{self, Table},
 };
+use lab::{Lab, LabOptions};
 use std::time::Duration;
 
 fn main() -> Result<()> {
@@ -18,7 +19,8 @@ fn main() -> Result<()> {
     let entries = args.size(200_000, 5_000);
     let rounds = args.size(7, 1);
     let samples = args.size(2_000, 100);
-    let nodes: Vec<_> = (1..=3).map(Node::loopback).collect();
+    let lab = Lab::up(&LabOptions::default())?;
+    let nodes = Node::all_of(&lab);
 
     let (mut latencies, mut starts, mut answers, mut writers, mut replicas) =
         (vec![], vec![], vec![], vec![], vec![]);
@@ -35,7 +37,7 @@ fn main() -> Result<()> {
     let latency = Samples::merged(latencies)?;
     let seconds = |times: &[f64]| table::time(Duration::from_secs_f64(median(times)));
 
-    let title = format!("HAProxy {} peers, three nodes on loopback", haproxy::version()?);
+    let title = format!("HAProxy {} peers, three hosts of the lab", haproxy::version()?);
     let mut table = Table::new(&title, &["what", "median", "p99", "max"]);
     table
         .row([

@@ -9,7 +9,7 @@ use convoy_benches::{
     table::{self, Table},
 };
 use lab::{Lab, LabOptions};
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 fn main() -> Result<()> {
     let args = Args::from_command_line();
@@ -28,7 +28,7 @@ fn main() -> Result<()> {
 fn visible(rounds: usize, samples: usize) -> Result<Table> {
     let lab = Lab::up(&LabOptions::default())?;
     let mut ours = convoy::Cluster::start(&lab, "0")?;
-    let mut theirs = haproxy::Cluster::start(&nodes(&lab))?;
+    let mut theirs = haproxy::Cluster::start(&Node::all_of(&lab))?;
     let (mut all_ours, mut all_theirs) = (vec![], vec![]);
     for round in 0..rounds {
         if round % 2 == 0 {
@@ -65,7 +65,7 @@ fn teach(rounds: usize, hosts: u32) -> Result<Table> {
     let lab = Lab::up(&LabOptions::default())?;
     let mut ours = convoy::Cluster::start(&lab, "0.01")?;
     ours.fill(&[1], hosts)?;
-    let mut theirs = haproxy::Cluster::start(&nodes(&lab))?;
+    let mut theirs = haproxy::Cluster::start(&Node::all_of(&lab))?;
     let (mut starts, mut answers) =
         (Paired { ours: vec![], theirs: vec![] }, Paired { ours: vec![], theirs: vec![] });
     for round in 0..=rounds {
@@ -102,7 +102,7 @@ fn teach(rounds: usize, hosts: u32) -> Result<Table> {
 fn memory(hosts: u32) -> Result<Table> {
     let lab = Lab::up(&LabOptions::default())?;
     let ours = convoy::Cluster::start(&lab, "0.01")?.memory(hosts)?;
-    let theirs = haproxy::Cluster::start(&nodes(&lab))?.memory_per_entry(hosts)?;
+    let theirs = haproxy::Cluster::start(&Node::all_of(&lab))?.memory_per_entry(hosts)?;
     let title = format!("Memory, {hosts} hosts on each of three nodes");
     let mut table = Table::new(&title, &["", "a host and node"]);
     table.row(["convoyd".to_owned(), table::bytes(ours.agent)]);
@@ -134,16 +134,11 @@ fn choose_delay(rounds: usize, samples: usize) -> Result<Table> {
             table::time(seen.p99()),
             format!("{:.2}", per_change(before.0.mesh.writes, after.0.mesh.writes)),
             table::bytes(per_change(before.0.mesh.sent_bytes, after.0.mesh.sent_bytes)),
-            table::time((after.1 - before.1).div_f64(changes)),
+            table::time(after.1.saturating_sub(before.1).div_f64(changes)),
         ]);
     }
     table.note("Opens and closes are a change each; writes go to two peers and include heartbeats.");
     Ok(table)
-}
-
-fn nodes(lab: &Lab) -> Vec<Node> {
-    let node = |host: &lab::Host| Node::in_namespace(host.name(), host.netns(), IpAddr::V4(host.v4()));
-    lab.hosts().iter().map(node).collect()
 }
 
 fn seconds(times: &[f64]) -> String {

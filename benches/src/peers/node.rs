@@ -1,4 +1,5 @@
 //! Where a node of a peer runs: an address, and how a program is started there.
+use lab::Lab;
 use std::{
     ffi::{OsStr, OsString},
     net::{IpAddr, Ipv4Addr},
@@ -24,6 +25,12 @@ impl Node {
     pub fn in_namespace(name: &str, namespace: &str, address: IpAddr) -> Self {
         let enter = ["ip", "netns", "exec", namespace].map(OsString::from).to_vec();
         Self { name: name.to_owned(), address, enter }
+    }
+
+    /// The mail hosts of a lab, in their order.
+    pub fn all_of(lab: &Lab) -> Vec<Self> {
+        let node = |host: &lab::Host| Self::in_namespace(host.name(), host.netns(), host.v4().into());
+        lab.hosts().iter().map(node).collect()
     }
 
     /// Returns the name, unique among the nodes of one cluster.

@@ -80,7 +80,9 @@ fn every_field_is_explained() {
             from: None,
         }),
     ];
-    answers.into_iter().for_each(|answer| keys(&answer.unwrap(), &mut fields));
+    for answer in answers {
+        keys(&answer.unwrap(), &mut fields);
+    }
     let page = page();
     let missing = fields.iter().filter(|field| !page.contains(&format!("| `{field}` |"))).collect::<Vec<_>>();
     assert!(missing.is_empty(), "docs/control.md does not explain {missing:?}");

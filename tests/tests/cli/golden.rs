@@ -36,6 +36,7 @@ fn top() -> Request {
 fn status_leads_with_the_sums_and_ends_with_what_needs_attention() {
     check("status.txt", &Request::Status, &samples::status());
     check("status_alone.txt", &Request::Status, &samples::status_alone());
+    check("status_starting.txt", &Request::Status, &samples::status_starting());
 }
 
 #[test]

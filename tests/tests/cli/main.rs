@@ -1,5 +1,8 @@
 //! The client as its users meet it: what it prints, how it fails, and that the protocol's page is true.
+#![cfg(test)]
+
 mod documented;
 mod golden;
+mod manual;
 mod program;
 mod samples;

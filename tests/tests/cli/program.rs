@@ -96,6 +96,23 @@ fn a_refused_question_ends_with_1_and_the_daemons_words() {
 }
 
 #[test]
+fn a_daemon_that_turns_it_away_before_it_asks_is_heard() {
+    let dir = TempDir::new().unwrap();
+    let listener = UnixListener::bind(dir.path().join("convoyd.sock")).unwrap();
+    let daemon = thread::spawn(move || {
+        // Many, because the client sometimes writes before this side has closed.
+        for _ in 0..20 {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"{\"error\":\"too many control clients\"}\n").unwrap();
+        }
+    });
+    for _ in 0..20 {
+        check_failure(dir.path(), &["status"], 1, "too many control clients");
+    }
+    daemon.join().unwrap();
+}
+
+#[test]
 fn a_daemon_that_hangs_up_or_talks_nonsense_ends_with_3() {
     let (dir, _daemon) = daemon(b"");
     check_failure(dir.path(), &["status"], 3, "broke off");

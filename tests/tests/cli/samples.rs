@@ -77,6 +77,17 @@ pub(crate) fn status_alone() -> Status {
     }
 }
 
+/// A node that has just been started: nothing is known of its kernel's side.
+pub(crate) fn status_starting() -> Status {
+    Status {
+        state: "starting".into(),
+        uptime_s: 0.2,
+        kernel: KernelStatus::default(),
+        drift: Drift::default(),
+        ..status_alone()
+    }
+}
+
 /// Both objects, one of them not replicated.
 pub(crate) fn objects() -> Vec<ObjectStatus> {
     vec![

@@ -49,6 +49,24 @@ fn both_ends_are_told_apart() {
     });
 }
 
+/// Stale for minutes, once: what changed while the ring was being drained was announced to nobody.
+#[test]
+fn the_end_of_a_burst_is_not_lost() {
+    run("the_end_of_a_burst_is_not_lost", |site| {
+        let mut mirror = Mirror::start(site.open()?, 64)?;
+        let (mut server, mut client) = (site.counted()?, site.uncounted()?);
+        server.listen("127.0.0.1:25".parse()?)?;
+        for burst in 1..=250 {
+            // One host, so that nothing else brings its count up to date; many ends, so that the last of them
+            // meets a drain.
+            client.open(120, "127.1.0.1".parse()?, 1, "127.0.0.1:25".parse()?)?;
+            client.end(120, End::Client)?;
+            mirror.until_sum(Inbound, 0, 120 * burst)?;
+        }
+        mirror.audited()
+    });
+}
+
 #[test]
 fn a_silent_client_and_a_cut_wire_are_counted_as_closed() {
     run("a_silent_client_and_a_cut_wire_are_counted_as_closed", |site| {

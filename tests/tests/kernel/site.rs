@@ -98,6 +98,7 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> Result<bool>) -> 
     let begun = Instant::now();
     while !condition()? {
         ensure!(begun.elapsed() < BOUND, "no {what} within {BOUND:?}");
+        // waits: for the next look; the condition is asked again, with a bound.
         thread::sleep(Duration::from_millis(2));
     }
     Ok(())

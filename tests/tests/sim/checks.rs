@@ -154,5 +154,5 @@ pub(crate) fn add(a: Count, b: Count) -> Count {
 /// Outputs that one input may cause besides one delta a changed host and peer: closes, redials, events, and the
 /// frames of a window.
 const OUTPUTS_MAX: usize = 80;
-const FULL_CHECK_EVERY: u64 = 1_024;
+const FULL_CHECK_EVERY: u64 = 4_096;
 const PREFIXES_CHECKED: usize = 8;

@@ -192,29 +192,29 @@ fn random_way(prng: &mut Prng) -> Way {
 
 /// Tells a run's circumstances, for whoever has to understand a failure.
 pub(crate) fn describe(world: &World) -> String {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for (site, settings) in world.sites.iter().zip(&world.whole) {
         let batching = settings.replicate.iter().map(|(object, batching)| {
             (object.name(), (batching.delay_max.to_string(), batching.pending_max))
         });
-        text += &format!(
-            "  {}: heartbeat {}, reconnect {}, batching {:?}, clock {:?}, life {}\n",
+        lines.push(format!(
+            "{}: heartbeat {}, reconnect {}, batching {:?}, clock {:?}, life {}",
             site.name,
             settings.heartbeat,
             settings.reconnect,
             batching.collect::<BTreeMap<_, _>>(),
             site.clock,
             site.life
-        );
+        ));
     }
-    text += &format!(
-        "  {} hosts, pause at most {} us, bursts of at most {}\n",
+    lines.push(format!(
+        "{} hosts, pause at most {} us, bursts of at most {}",
         world.workload.hosts.len(),
         world.workload.pause_max / 1_000,
         world.workload.burst_max
-    );
+    ));
     for (at, n, what) in &world.last {
-        text += &format!("  {:>12} us  node{n} {what}\n", at / 1_000);
+        lines.push(format!("{:>12} us  node{n} {what}", at / 1_000));
     }
-    text
+    lines.iter().map(|line| format!("  {line}\n")).collect::<Vec<_>>().concat()
 }

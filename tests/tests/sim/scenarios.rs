@@ -114,6 +114,22 @@ fn a_host_that_loses_power_is_gone_everywhere_and_returns() {
 }
 
 #[test]
+fn the_counts_of_an_earlier_life_stand_until_those_of_the_next_have_come() {
+    let mut world = world(2);
+    world.count(1, "192.0.2.1", 4);
+    world.settle();
+    world.kill(1, false);
+    world.sites[1].truth.values_mut().for_each(std::collections::BTreeMap::clear);
+    world.start(1);
+    while !(world.member(0, 1).incarnation != Some(1) && world.member(0, 1).complete) {
+        assert_eq!(global(&world, 0), 4, "no sum dips while a daemon restarts");
+        world.run(MS / 10);
+    }
+    assert_eq!(global(&world, 0), 0);
+    world.settle();
+}
+
+#[test]
 fn a_node_that_stalled_blames_nobody_and_rejoins() {
     for stall in [700, 1_900, 2_500, 30_000] {
         let mut world = world(3);

@@ -75,7 +75,7 @@ impl Site {
         self.life += 1;
         self.settings.incarnation = self.life;
         self.stalled_until = at;
-        self.node = Some(Node::new(self.settings.clone(), self.clock.shows(at)));
+        self.node = Some(Node::new(self.settings.clone(), self.clock.shows(at)).awaiting_counts());
     }
 
     /// The process is no more.

@@ -23,7 +23,7 @@ struct Outcome {
 
 /// Trouble for some seconds, then peace: everyone agrees with the truth, soon and from then on.
 fn run(world: &mut World) -> Outcome {
-    let trouble = world.prng.within(3..=7) * SECOND;
+    let trouble = world.prng.within(2..=5) * SECOND;
     world.run(trouble);
     world.workload.pause_max = 0;
     world.heal();

@@ -36,6 +36,8 @@ pub(crate) enum Event {
     Resume(usize),
     /// A host that is down starts.
     Start(usize),
+    /// A process is told all that the kernel counts, if it still runs.
+    Sample(usize, u64),
     /// Connections come and go on a host.
     Work(usize),
     /// Something breaks.
@@ -142,7 +144,7 @@ impl World {
                 }
             }
             Event::Syn(id) => {
-                net.on_syn(agenda, prng, id, |site| sites[site].node.as_ref().map(|_| sites[site].life))
+                net.on_syn(agenda, prng, id, |site| sites[site].node.as_ref().map(|_| sites[site].life));
             }
             Event::SynAck(id) => net.on_syn_ack(agenda, id),
             Event::Reset(id, at, why) => net.on_reset(agenda, id, at, why),
@@ -157,6 +159,11 @@ impl World {
             }
             Event::Resume(site) => self.resume(site),
             Event::Start(site) => self.start(site),
+            Event::Sample(site, life) => {
+                if sites[site].life == life {
+                    self.sample(site);
+                }
+            }
             Event::Work(site) => self.work(site),
             Event::Fault => self.break_something(),
             Event::Mend(from, to) => {
@@ -255,10 +262,22 @@ impl World {
         self.net.dark[n] = false;
         self.net.stalled[n] = false;
         self.sites[n].start(self.agenda.now);
+        if self.is_troubled && self.prng.per_mille(300) {
+            // Its kernel programs take their time; it knows its peers before it knows its counts.
+            let at = self.agenda.now + self.prng.below(SECOND);
+            self.agenda.add(at, Event::Sample(n, self.sites[n].life));
+            self.give(n, Fact::Timeout);
+        } else {
+            self.sample(n);
+        }
+        self.net.pump_all(&mut self.agenda, &mut self.prng);
+    }
+
+    /// Tells a process all that the kernel counts.
+    fn sample(&mut self, n: usize) {
         for object in convoy_core::wire::Object::ALL {
             self.give(n, Fact::AllCounts(object));
         }
-        self.net.pump_all(&mut self.agenda, &mut self.prng);
     }
 
     /// Starts every host's process.
@@ -327,9 +346,7 @@ impl World {
             self.sites[n].settings = Settings { incarnation: self.sites[n].life, ..self.whole[n].clone() };
             self.give(n, Fact::Reload(self.whole[n].clone()));
             self.start(n);
-            for object in convoy_core::wire::Object::ALL {
-                self.give(n, Fact::AllCounts(object));
-            }
+            self.sample(n);
         }
     }
 

@@ -65,14 +65,11 @@ impl Replica {
         changed
     }
 
-    /// Takes what `sender` says of `host`; `None` when it no longer counts it.
-    pub fn apply(&mut self, sender: &Arc<str>, host: Host, cell: Option<Cell>) {
-        let Some(view) = self.views.get_mut(sender) else {
-            self.views.insert(sender.clone(), CidrTree::default());
-            return self.apply(sender, host, cell);
-        };
-        let old = view.set(host, cell);
-        adjust(&mut self.global, host, old, cell);
+    /// Takes what `sender` says of some hosts; `None` for one that it no longer counts.
+    pub fn apply(&mut self, sender: &Arc<str>, cells: impl IntoIterator<Item = (Host, Option<Cell>)>) {
+        let Self { views, global, .. } = self;
+        let view = views.entry(sender.clone()).or_default();
+        cells.into_iter().for_each(|(host, cell)| adjust(global, host, view.set(host, cell), cell));
     }
 
     /// Takes everything `sender` counts from `first` to `last`: hosts in between that are not named are gone.
@@ -85,20 +82,20 @@ impl Replica {
         (first, last): (Host, Host),
         cells: impl Iterator<Item = (Host, Cell)>,
     ) {
-        let view = self.views.entry(sender.clone()).or_default();
+        let Self { views, global, .. } = self;
+        let view = views.entry(sender.clone()).or_default();
         // Usually the range is empty here: a new sender. Then nothing is collected and nothing compared.
         let known = view.hosts_from(family, first).map(|(host, _)| host).take_while(|host| *host <= last);
         let mut known = known.collect::<Vec<_>>().into_iter().peekable();
+        let mut put = |host, cell| adjust(global, host, view.set(host, cell), cell);
         for (host, cell) in cells {
             while let Some(gone) = known.next_if(|known| *known < host) {
-                self.apply(sender, gone, None);
+                put(gone, None);
             }
             known.next_if(|known| *known == host);
-            self.apply(sender, host, Some(cell));
+            put(host, Some(cell));
         }
-        for gone in known {
-            self.apply(sender, gone, None);
-        }
+        known.for_each(|gone| put(gone, None));
     }
 
     /// Subtracts everything `sender` said. Returns the number of its hosts.

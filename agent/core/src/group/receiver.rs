@@ -40,15 +40,11 @@ impl Receiver {
         if opens {
             (self.broken, self.complete, self.asked) = (false, false, None);
         }
-        match (self.broken, is_state) {
-            (false, _) => Accept::Take,
-            (true, _) if self.asked.is_none_or(|asked| now.since(asked) >= ASK_AGAIN_AFTER) => {
-                self.asked = Some(now);
-                Accept::AskAgain
-            }
-            (true, true) => Accept::Ignore,
-            (true, false) => Accept::Take,
+        if self.broken && self.asked.is_none_or(|asked| now.since(asked) >= ASK_AGAIN_AFTER) {
+            self.asked = Some(now);
+            return Accept::AskAgain;
         }
+        if self.broken && is_state { Accept::Ignore } else { Accept::Take }
     }
 
     /// A full transfer came to its end.

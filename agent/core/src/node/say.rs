@@ -65,12 +65,7 @@ impl Node {
                     self.on_state(now, name, state);
                 }
             }
-            Message::Delta { object, entries } => {
-                let replica = self.replica_mut(object);
-                for (host, cell) in entries.iter() {
-                    replica.apply(name, host, cell);
-                }
-            }
+            Message::Delta { object, entries } => self.replica_mut(object).apply(name, entries.iter()),
             Message::Range { object, completes, first, last, entries, .. } => {
                 // Entries of a range always have a cell; the decoder made sure.
                 let cells = entries.iter().filter_map(|(host, cell)| Some((host, cell?)));

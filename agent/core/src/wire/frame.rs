@@ -176,7 +176,9 @@ mod tests {
 
         #[test]
         fn any_bytes_are_a_frame_an_error_or_too_few(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
-            let _ = split(&bytes);
+            if let Ok(Some((_, length))) = split(&bytes) {
+                prop_assert!(length <= bytes.len());
+            }
         }
     }
 

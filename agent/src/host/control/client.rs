@@ -80,10 +80,10 @@ impl Client {
             return Err(ClientError::Broken { path: self.path.clone(), source });
         }
         // A failure is short and has one field; an answer never has that field first.
-        if self.line.starts_with("{\"error\":") {
-            if let Ok(failure) = serde_json::from_str::<Failure>(&self.line) {
-                return Err(ClientError::Refused(failure.error));
-            }
+        if self.line.starts_with("{\"error\":")
+            && let Ok(failure) = serde_json::from_str::<Failure>(&self.line)
+        {
+            return Err(ClientError::Refused(failure.error));
         }
         Ok(self.line.trim_end())
     }
@@ -91,7 +91,11 @@ impl Client {
     fn exchange(&mut self, request: &Request) -> io::Result<()> {
         let mut bytes = serde_json::to_vec(request)?;
         bytes.push(b'\n');
-        self.stream.get_mut().write_all(&bytes)?;
+        match self.stream.get_mut().write_all(&bytes) {
+            // A daemon that turns a client away says why and closes, without waiting for a question.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
         self.line.clear();
         match self.stream.read_line(&mut self.line)? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),

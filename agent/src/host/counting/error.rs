@@ -59,6 +59,14 @@ pub enum Error {
         /// What was named.
         path: PathBuf,
     },
+    /// Another process counts with these pins. Stop it, or name another directory.
+    #[error(
+        "another convoyd counts with the pins in {path}; stop it, or give this one a directory of its own with --bpffs"
+    )]
+    Held {
+        /// The directory.
+        path: PathBuf,
+    },
     /// A pin cannot be made, opened or removed. Check who owns the directory.
     #[error(
         "the pin {path} cannot be used; check the owner and mode of its directory, or remove the directory to begin afresh"

@@ -2,10 +2,12 @@
 //!
 //! Invariants: 1. the `abi` record is written last, so that what a crash left half-made is never adopted; 2. when
 //! pins are adopted the old program counts until the instant the new one does (`BPF_LINK_UPDATE`); 3. what cannot be
-//! adopted is removed before anything new is made: two programs never count one connection.
+//! adopted is removed before anything new is made: two programs never count one connection; 4. the directory of pins
+//! is locked before anything in it is touched: two agents would take each other's changes out of one ring.
 use super::{Error, Settings, place, plan::Ports, seeds::Watch, tables::Tables};
 use crate::sys::{
     bpf::{self, Table, Update},
+    lock::{self, Lock, LockError},
     memory::Shared,
 };
 use aya::{
@@ -32,6 +34,7 @@ use std::{
 pub struct Counting {
     pub(super) ring: RingBuf<MapData>,
     pub(super) loaded: Loaded,
+    pub(super) lock: Lock,
 }
 
 /// What is loaded, without the ring.
@@ -62,6 +65,10 @@ impl Counting {
 /// One of [`Error`], each with its remedy. Nothing new is attached then; what was adoptable stays as it was.
 pub fn open(settings: &Settings) -> Result<Counting, Error> {
     let place = place::check(settings)?;
+    let lock = lock::take_directory(&settings.bpffs).map_err(|error| match error {
+        LockError::Held(_) => Error::Held { path: settings.bpffs.clone() },
+        LockError::Io(source) => Error::Pin { path: settings.bpffs.clone(), source },
+    })?;
     let wanted = Abi {
         version: ABI_VERSION,
         hosts_max_inbound: settings.hosts_max_inbound,
@@ -74,11 +81,12 @@ pub fn open(settings: &Settings) -> Result<Counting, Error> {
         match load(settings, &wanted, Some(&link)) {
             // The cgroup went and another one took its place: the link is dead, its tables are of no use.
             Err(Error::Attach { .. }) => {}
-            done => return done,
+            done => return done.map(|(ring, loaded)| Counting { ring, loaded, lock }),
         }
     }
     clear(&settings.bpffs)?;
-    load(settings, &wanted, None)
+    let (ring, loaded) = load(settings, &wanted, None)?;
+    Ok(Counting { ring, loaded, lock })
 }
 
 /// Stops counting for good: detaches the program and removes every pin, and the directory if it is empty then.
@@ -124,7 +132,11 @@ fn clear(bpffs: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn load(settings: &Settings, wanted: &Abi, link: Option<&OwnedFd>) -> Result<Counting, Error> {
+fn load(
+    settings: &Settings,
+    wanted: &Abi,
+    link: Option<&OwnedFd>,
+) -> Result<(RingBuf<MapData>, Loaded), Error> {
     let btf = Btf::from_sys_fs()
         .map_err(|source| Error::Load { what: "type information", source: source.into() })?;
     let mut loader = EbpfLoader::new();
@@ -175,7 +187,7 @@ fn load(settings: &Settings, wanted: &Abi, link: Option<&OwnedFd>) -> Result<Cou
         settings: settings.clone(),
         adopted: link.is_some(),
     };
-    Ok(Counting { ring, loaded })
+    Ok((ring, loaded))
 }
 
 /// Loads the two programs that are always needed; returns their descriptors.

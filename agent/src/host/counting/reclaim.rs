@@ -67,7 +67,8 @@ impl Reclaim {
             return Ok(());
         }
         if membarrier(MembarrierCommand::Global).is_err() {
-            // Kernels with tickless processors refuse it. A program runs for microseconds.
+            // Kernels with tickless processors refuse it.
+            // waits: for programs that run on other processors, which take microseconds.
             thread::sleep(GRACE);
         }
         for host in retired.drain(..) {

@@ -1,6 +1,6 @@
 //! Starting and stopping the two threads, and what they share.
 use super::{Counting, Error, Report, audit::Auditor, sampler::Sampler, tables::Tables};
-use crate::sys::wake::Wake;
+use crate::sys::{lock::Lock, wake::Wake};
 use convoy_common::{addr::Host, count::Direction};
 use convoy_core::time::Span;
 use crossbeam_channel::{Sender, TrySendError};
@@ -39,6 +39,8 @@ pub struct Handle {
     shared: Arc<Shared>,
     tables: Arc<Tables>,
     threads: Vec<JoinHandle<()>>,
+    #[expect(dead_code, reason = "held until the threads have ended")]
+    lock: Lock,
 }
 
 impl Handle {
@@ -104,11 +106,11 @@ pub fn spawn(counting: Counting, options: Options, out: Sender<Report>, wake: Wa
         removed: Mutex::new(Vec::new()),
         trouble: Mutex::new(None),
     });
-    let Counting { ring, loaded } = counting;
+    let Counting { ring, loaded, lock } = counting;
     let tables = Arc::clone(&loaded.tables);
     let sampler = Sampler::new(Arc::clone(&tables), ring, Arc::clone(&shared), out.clone());
     let auditor = Auditor::new(loaded, Arc::clone(&shared), out, options.audit_period)?;
-    let mut handle = Handle { shared, tables, threads: Vec::with_capacity(2) };
+    let mut handle = Handle { shared, tables, threads: Vec::with_capacity(2), lock };
     let thread = |source| Error::Resource { what: "threads", source };
     handle.threads.push(named("sampler", move || sampler.run()).map_err(thread)?);
     handle.threads.push(named("auditor", move || auditor.run()).map_err(thread)?);

@@ -129,6 +129,9 @@ pub(super) async fn read(mesh: &Rc<Mesh>, id: LinkId, link: &Link, stream: &TcpS
                 }
             }
         }
+        if taken == 0 {
+            mesh.feed(Input::Part(id));
+        }
         bytes.drain(..taken);
     }
 }

@@ -1,3 +1,4 @@
+//! What a draft writes is read back as what was meant.
 use super::*;
 use alloc::vec;
 

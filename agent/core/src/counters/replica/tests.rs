@@ -64,7 +64,7 @@ proptest! {
                     own = new;
                 }
                 Step::Say(s, h, current) => {
-                    replica.apply(&sender(s), host(h), current.map(cell));
+                    replica.apply(&sender(s), [(host(h), current.map(cell))]);
                     match current { Some(c) => said.insert((s, h), cell(c)), None => said.remove(&(s, h)) };
                 }
                 Step::SayRange(s, first, last, cells) => {

@@ -7,8 +7,8 @@ fn host(text: &str) -> Host {
     Host::new(text.parse().unwrap())
 }
 
-fn one(current: u32) -> Option<Cell> {
-    Some(Cell { current, total: u64::from(current).max(1) })
+fn cell(current: u32) -> Cell {
+    Cell { current, total: u64::from(current).max(1) }
 }
 
 /// Sums by walking every host, and branching prefixes by their definition: both halves hold a host.
@@ -80,7 +80,7 @@ proptest! {
 fn rows_are_the_hosts_and_the_prefixes_at_which_they_branch() {
     let mut tree = CidrTree::default();
     for (text, current) in [("192.0.2.1", 1), ("192.0.2.2", 2), ("198.51.100.7", 4), ("2001:db8::1", 8)] {
-        tree.set(host(text), one(current));
+        tree.set(host(text), Some(cell(current)));
     }
     let rows = tree.rows().iter().map(|row| (row.prefix.to_string(), row.count.current)).collect::<Vec<_>>();
     let expected = [
@@ -100,7 +100,7 @@ fn top_groups_by_length_and_puts_the_busiest_first() {
     for (text, current) in
         [("10.0.0.1", 1), ("10.0.0.9", 1), ("10.0.1.1", 3), ("2001:db8::1", 2), ("10.9.9.9", 0)]
     {
-        tree.set(host(text), one(current));
+        tree.set(host(text), Some(cell(current)));
     }
     let top = |limit| {
         let rows = tree.top(24, 64, limit);
@@ -114,7 +114,7 @@ fn top_groups_by_length_and_puts_the_busiest_first() {
 fn hosts_are_listed_from_a_key_within_its_family() {
     let mut tree = CidrTree::default();
     for text in ["10.0.0.1", "10.0.0.2", "2001:db8::1", "::1"] {
-        tree.set(host(text), one(1));
+        tree.set(host(text), Some(cell(1)));
     }
     let from = |family, text| {
         tree.hosts_from(family, host(text)).map(|(host, _)| host.to_string()).collect::<Vec<_>>()

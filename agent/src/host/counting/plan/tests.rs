@@ -1,3 +1,4 @@
+//! What an audit plans from tables and sockets, case by case.
 use super::*;
 use convoy_common::kernel::RETIRED;
 
