@@ -31,6 +31,8 @@ pub struct Cluster {
     members: Vec<Member>,
     /// Hosts `0..filled` have been written.
     filled: u32,
+    /// Updates measured so far.
+    updates: usize,
     // After the members: its directory holds their sockets.
     _dir: tempfile::TempDir,
 }
@@ -71,7 +73,7 @@ impl Cluster {
             .iter()
             .map(|node| Member::start(node.clone(), nodes, port, dir.path()))
             .collect::<Result<Vec<_>>>()?;
-        let mut cluster = Self { members, filled: 0, _dir: dir };
+        let mut cluster = Self { members, filled: 0, updates: 0, _dir: dir };
         for index in 0..cluster.members.len() {
             // Keys outside the range that `fill` uses.
             cluster.publish(index, host(u32::MAX - u32::try_from(index)?), 1)?;
@@ -86,8 +88,10 @@ impl Cluster {
     pub fn visible_latency(&mut self, samples: usize) -> Result<Samples> {
         let host = host(u32::MAX - 99);
         let mut times = Vec::with_capacity(samples);
-        for value in 1..=samples {
-            times.push(self.visible_once(0, 1, host, value)?);
+        for _ in 0..samples {
+            // Never a value that was there before: an update must change something to be told.
+            self.updates += 1;
+            times.push(self.visible_once(0, 1, host, self.updates)?);
         }
         Samples::new(times)
     }
