@@ -167,7 +167,7 @@ impl Site {
             || {
                 let agent = self.start(delay)?;
                 // The start's listing of sockets and tables is not what is measured.
-                thread::sleep(Duration::from_millis(50));
+                thread::sleep(Duration::from_millis(50)); // waits: for the start to settle
                 let rate = turn()?;
                 agent.stop();
                 self.remove()?;
@@ -209,7 +209,7 @@ impl Drop for Site {
             if fs::remove_dir(&self.settings.cgroup).is_ok() {
                 return;
             }
-            thread::sleep(Duration::from_millis(10));
+            thread::sleep(Duration::from_millis(10)); // waits: for the kernel to bury processes
         }
     }
 }
