@@ -1,6 +1,6 @@
 //! Convoy's own cluster in the lab, measured at the same doors as its peers: real daemons, real connections.
 use crate::stats::{Samples, float};
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use convoy_agent::{
     host::control::{
         client::Client,
@@ -17,7 +17,6 @@ use std::{
     fs,
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
     os::fd::{AsFd, AsRawFd},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -257,14 +256,7 @@ fn host(node: usize, index: u32) -> Host {
 }
 
 fn wait(what: &str, mut ready: impl FnMut() -> Result<bool>) -> Result<()> {
-    let begun = Instant::now();
-    while !ready()? {
-        if begun.elapsed() > WAIT {
-            bail!("no {what} within {} s", WAIT.as_secs());
-        }
-        thread::sleep(Duration::from_millis(2)); // waits: for the condition above, with its bound
-    }
-    Ok(())
+    lab::until(what, WAIT, || Ok(ready()?.then_some(())))
 }
 
 /// Longest wait for anything.

@@ -8,7 +8,7 @@ use std::{
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// The binary that is a worker.
@@ -95,13 +95,7 @@ impl Drop for Site {
 
 /// Waits until `condition` holds.
 pub(crate) fn until(what: &str, mut condition: impl FnMut() -> Result<bool>) -> Result<()> {
-    let begun = Instant::now();
-    while !condition()? {
-        ensure!(begun.elapsed() < BOUND, "no {what} within {BOUND:?}");
-        // waits: for the next look; the condition is asked again, with a bound.
-        thread::sleep(Duration::from_millis(2));
-    }
-    Ok(())
+    lab::until(what, BOUND, || Ok(condition()?.then_some(())))
 }
 
 /// Runs a command in this thread's namespace.
