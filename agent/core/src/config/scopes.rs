@@ -1,17 +1,22 @@
 //! All files as one: scopes that repeat are merged, and of several assignments the last one is in effect.
 //!
 //! Invariants: 1. order is the order of the text, an include standing for the text it names; 2. names are compared without
-//! case, instances with it; 3. an assignment that is no longer in effect stays findable; 4. lookups do not scan.
-//! Source: reference section 1.3. Does not know which names there are: see `schema`.
+//! case, instances with it, but for domains and hosts, whose instances are names of the DNS; 3. an assignment that is no
+//! longer in effect stays findable; 4. lookups do not scan.
+//! Source: reference section 1.3. Does not know which options there are: see `schema`.
 use super::{
     diagnostic::{Diagnostic, Diagnostics},
     load::Texts,
+    pattern::Pattern,
     place::{FileId, Place},
     tree::{Kind, Statement, StatementId, Tree, Value, Word},
 };
 use crate::bounds;
 use alloc::{borrow::Cow, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use core::fmt;
+
+mod index;
+use index::Index;
 
 /// The merged view of a load.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +28,7 @@ pub struct Scopes {
     assignments: Vec<Assignment>,
     /// The assignment in effect.
     latest: BTreeMap<(u32, u32), u32>,
+    index: Arc<Index>,
 }
 
 /// A scope of the merged view.
@@ -58,7 +64,9 @@ impl Scopes {
         if let Some((place, message)) = merger.full {
             diagnostics.push(Diagnostic::error("too-large", message).at(place));
         }
-        merger.scopes
+        let mut scopes = merger.scopes;
+        scopes.index = Arc::new(Index::build(&scopes, diagnostics));
+        scopes
     }
 
     /// Returns the outermost scope, which has no name.
@@ -131,13 +139,30 @@ impl<'a> Scope<'a> {
 
     /// Returns the scope of that name and instance directly inside this one.
     pub fn scope(self, name: &str, instance: Option<&str>) -> Option<Self> {
-        let name = self.all.names.find(&fold(name))?;
+        let name = fold(name);
         let instance = match instance {
-            Some(instance) => self.all.names.find(instance)?,
+            Some(instance) => self.all.names.find(&fold_instance(&name, instance))?,
             None => NONE,
         };
+        let name = self.all.names.find(&name)?;
         let id = *self.all.children.get(&(self.id, name, instance))?;
         Some(Self { all: self.all, id })
+    }
+
+    /// Returns the scope directly inside this one that stands for `instance`: the one of that name; else, for domains
+    /// and hosts, the first whose regular expression matches; else, for peers, that of the smallest CIDR block around it.
+    pub fn standing_for(self, name: &str, instance: &str) -> Option<Self> {
+        if let Some(exact) = self.scope(name, Some(instance)) {
+            return Some(exact);
+        }
+        let name = fold(name);
+        let key = (self.id, self.all.names.find(&name)?);
+        let id = if *name == *index::PEER {
+            self.all.index.by_block(key, instance)
+        } else {
+            self.all.index.by_pattern(key, instance)
+        };
+        Some(Self { all: self.all, id: id? })
     }
 
     /// Returns the scopes directly inside this one, in the order they are opened first.
@@ -174,6 +199,15 @@ impl<'a> Scope<'a> {
         found.into_iter().map(move |id| Self { all: self.all, id })
     }
 }
+
+/// Two are equal when they are one scope of one configuration.
+impl PartialEq for Scope<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        core::ptr::eq(self.all, other.all) && self.id == other.id
+    }
+}
+
+impl Eq for Scope<'_> {}
 
 /// Writes the path from the outermost scope, such as `cluster::Replicate "inbound_cidr"`, in lower case.
 impl fmt::Display for Scope<'_> {
@@ -360,8 +394,11 @@ impl<'a> Merger<'a> {
         name: Word,
         instance: Option<Word>,
     ) -> u32 {
-        let name = self.scopes.names.add(&fold(&tree.say(name)));
-        let instance = instance.map_or(NONE, |instance| self.scopes.names.add(&tree.say(instance)));
+        let said = tree.say(name);
+        let folded = fold(&said);
+        let name = self.scopes.names.add(&folded);
+        let add = |instance| self.scopes.names.add(&fold_instance(&folded, &tree.say(instance)));
+        let instance = instance.map_or(NONE, add);
         let fresh = super::place::offset(self.scopes.nodes.len());
         let id = *self.scopes.children.entry((parent, name, instance)).or_insert(fresh);
         if id == fresh {
@@ -380,6 +417,16 @@ fn fold(name: &str) -> Cow<'_, str> {
         Cow::Owned(name.to_ascii_lowercase())
     } else {
         Cow::Borrowed(name)
+    }
+}
+
+/// Returns an instance as it is compared: names of the DNS without case. Regular expressions keep theirs, for `\W` is
+/// not `\w`.
+fn fold_instance<'a>(name: &str, instance: &'a str) -> Cow<'a, str> {
+    if index::FOLDED.contains(&name) && Pattern::between_slashes(instance).is_none() {
+        fold(instance)
+    } else {
+        Cow::Borrowed(instance)
     }
 }
 
