@@ -83,6 +83,14 @@ pub const CONFIG_PATTERN_NAME_MAX: usize = 1_024;
 pub const CONFIG_ERRORS_MAX: usize = 64;
 /// Warnings shown of one load. Those after it are counted and their number is shown.
 pub const CONFIG_WARNINGS_MAX: usize = 128;
+/// Transactions open at once. `config begin` is refused beyond it.
+/// chosen: each is an operator at work; a copy of the texts is shared memory until it differs.
+pub const TRANSACTIONS_MAX: usize = 16;
+/// Changes of one transaction. The next one is refused; the transaction stays.
+pub const TRANSACTION_CHANGES_MAX: usize = 1_024;
+/// Time without a command after which a transaction is dropped; its session is told at its next command.
+/// chosen: longer than a look into the manual, shorter than a working day on which somebody went home.
+pub const TRANSACTION_IDLE_MAX: Span = Span::from_secs(900);
 /// Ports counted in one direction. A longer array is an error.
 pub const PORTS_MAX: usize = 64;
 /// Sockets of `ECCluster_Listener`. One more `Listen` scope is an error.

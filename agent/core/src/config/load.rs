@@ -28,6 +28,16 @@ pub trait Source {
     /// # Errors
     /// As for [`find`](Self::find).
     fn read(&mut self, name: &Name, bytes_max: usize) -> Result<Vec<u8>, Missing>;
+
+    /// Returns whether a change may ever be saved in a file [`find`](Self::find) has named.
+    fn writable(&mut self, _name: &Name) -> bool {
+        true
+    }
+
+    /// Returns the text that is loaded after every other one although no file names it, if there is one.
+    fn last(&mut self) -> Option<Name> {
+        None
+    }
 }
 
 /// A file's two names.
@@ -84,12 +94,31 @@ pub struct Texts {
     pub files: Files,
     pub(super) trees: Vec<Tree>,
     pub(super) includes: BTreeMap<(FileId, StatementId), Vec<FileId>>,
+    /// What follows the main file's text: `Local_Changes_File`, then what is in no file.
+    pub(super) after: Vec<FileId>,
+    pub(super) local_changes: Option<LocalChanges>,
+}
+
+/// The file that `Local_Changes_File` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalChanges {
+    /// Its path as written.
+    pub argument: String,
+    /// Its names.
+    pub name: Name,
+    /// Its number; `None` while it does not exist.
+    pub file: Option<FileId>,
 }
 
 impl Texts {
     /// Returns a file's tree.
     pub fn tree(&self, file: FileId) -> Option<&Tree> {
         self.trees.get(file.index())
+    }
+
+    /// Returns the file for online changes, if one is named.
+    pub fn local_changes(&self) -> Option<&LocalChanges> {
+        self.local_changes.as_ref()
     }
 }
 
@@ -109,11 +138,17 @@ pub fn load(source: &mut dyn Source, main: &str) -> (Config, Diagnostics) {
         source,
         texts: Texts::default(),
         known: BTreeMap::new(),
+        main: None,
         path: Vec::new(),
         bytes: 0,
         diagnostics: Diagnostics::default(),
     };
     loader.main(main);
+    loader.local_changes();
+    if let Some(name) = loader.source.last() {
+        let file = loader.file(name, None, false);
+        loader.texts.after.extend(file);
+    }
     let Loader { texts, mut diagnostics, .. } = loader;
     let texts = Arc::new(texts);
     let scopes = Scopes::merge(&texts, &mut diagnostics);
@@ -125,6 +160,7 @@ struct Loader<'a> {
     source: &'a mut dyn Source,
     texts: Texts,
     known: BTreeMap<String, FileId>,
+    main: Option<Name>,
     /// The files from the main one to the one being loaded, and their names.
     path: Vec<(FileId, Name)>,
     bytes: usize,
@@ -135,6 +171,7 @@ impl Loader<'_> {
     fn main(&mut self, argument: &str) {
         match self.source.find(None, argument) {
             Ok(Found::File(name)) => {
+                self.main = Some(name.clone());
                 self.file(name, None, false);
             }
             Ok(Found::Directory(_)) => {
@@ -164,6 +201,7 @@ impl Loader<'_> {
         self.bytes += bytes.len();
         let (text, broken) = decode(bytes);
         let text: Arc<str> = text.into();
+        let readonly = readonly || !self.source.writable(&name);
         let file = File { name: name.shown.as_str().into(), text: text.clone(), included_at, readonly };
         let id = self.texts.files.add(file)?;
         self.known.insert(name.identity.clone(), id);
@@ -250,6 +288,10 @@ enum Fault {
     TooDeep,
     #[error("more than {} files", bounds::CONFIG_FILES_MAX)]
     TooManyFiles,
+    #[error("`{name}` is part of the configuration already")]
+    LocalIncluded { name: String },
+    #[error("`{name}` is a directory")]
+    LocalDirectory { name: String },
     #[error("directory `{name}` holds more than {} names", bounds::CONFIG_DIRECTORY_NAMES_MAX)]
     FullDirectory { name: String },
     #[error(
@@ -269,6 +311,11 @@ impl Fault {
             ),
             Self::TooDeep => ("include-too-deep", "include the file from one further up"),
             Self::TooManyFiles => ("too-many-files", "join some of them"),
+            Self::LocalIncluded { .. } => (
+                "local-changes-included",
+                "Local_Changes_File is loaded after everything else by itself: remove its include, or name another file",
+            ),
+            Self::LocalDirectory { .. } => ("not-a-file", "name a file, which need not exist"),
             Self::FullDirectory { .. } => {
                 ("full-directory", "include the files by name, or join some of them")
             }
@@ -318,5 +365,6 @@ fn decode(bytes: Vec<u8>) -> (String, Vec<(usize, u8)>) {
     (text, broken)
 }
 
+mod local;
 #[cfg(test)]
 mod tests;

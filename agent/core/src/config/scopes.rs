@@ -43,6 +43,7 @@ pub struct Scope<'a> {
 pub struct Setting<'a> {
     all: &'a Scopes,
     tree: &'a Tree,
+    id: StatementId,
     statement: &'a Statement,
     value: Value,
     shadows: Option<u32>,
@@ -55,6 +56,9 @@ impl Scopes {
         let scopes = Self { texts: texts.clone(), nodes: alloc::vec![root], ..Self::default() };
         let mut merger = Merger { scopes, texts, files: 0, depth: 0, statements: 0, full: None };
         if let Some(tree) = texts.tree(FileId::MAIN) {
+            merger.body(0, tree, tree.top());
+        }
+        for tree in texts.after.iter().filter_map(|file| texts.tree(*file)) {
             merger.body(0, tree, tree.top());
         }
         if let Some((place, message)) = merger.full {
@@ -70,6 +74,13 @@ impl Scopes {
         Scope { all: self, id: 0 }
     }
 
+    /// Returns a scope's name as it is written where it is opened first.
+    pub fn word(&self, scope: Scope<'_>) -> Option<String> {
+        let (file, statement) = scope.openings().next()?;
+        let tree = self.texts.tree(file)?;
+        Some(tree.say(tree.get(statement)?.name).into_owned())
+    }
+
     fn node(&self, id: u32) -> Option<&Node> {
         self.nodes.get(id as usize)
     }
@@ -79,7 +90,8 @@ impl Scopes {
         let tree = self.texts.tree(assignment.file)?;
         let statement = tree.get(assignment.statement)?;
         let Kind::Assign(value) = statement.kind else { return None };
-        Some(Setting { all: self, tree, statement, value, shadows: assignment.shadows })
+        let id = assignment.statement;
+        Some(Setting { all: self, tree, id, statement, value, shadows: assignment.shadows })
     }
 }
 
@@ -113,6 +125,11 @@ impl<'a> Scope<'a> {
             };
             Some(Place { file: *file, start: statement.start, end })
         })
+    }
+
+    /// Returns every statement that opens the scope, in order; none for the outermost.
+    pub fn openings(self) -> impl Iterator<Item = (FileId, StatementId)> + 'a {
+        self.all.node(self.id).map_or(&[][..], |node| &node.opened).iter().copied()
     }
 
     /// Returns where the scope is opened first.
@@ -228,6 +245,11 @@ impl<'a> Setting<'a> {
     /// Returns the value as words of [`tree`](Self::tree).
     pub fn value(self) -> Value {
         self.value
+    }
+
+    /// Returns the assignment's number in [`tree`](Self::tree).
+    pub fn statement(self) -> StatementId {
+        self.id
     }
 
     /// Returns the tree the assignment stands in.
