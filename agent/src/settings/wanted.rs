@@ -31,6 +31,8 @@ impl Settings {
                 .map(|(name, address)| (name.shared(), address))
                 .collect(),
             heartbeat: self.heartbeat_interval,
+            start_delay: self.heartbeat_start_delay,
+            connect: self.mesh.connect_timeout,
             reconnect: self.mesh.reconnect_interval,
             replicate: self.objects.iter().map(|(object, settings)| (*object, batching(settings))).collect(),
         };
