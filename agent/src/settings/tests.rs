@@ -346,14 +346,6 @@ fn two_spellings_of_one_file_are_one_file() {
 }
 
 #[test]
-fn a_reload_knows_what_needs_a_restart() {
-    let old = good("");
-    let new = good("cluster { cluster_group = x audit_interval = 20 } ECCluster_Listener { Listen *:1 {} }");
-    assert_eq!(old.needs_restart(&new), ["cluster_group", "audit_interval", "ECCluster_Listener"]);
-    assert_eq!(old.needs_restart(&old), Vec::<&str>::new());
-}
-
-#[test]
 fn the_largest_values_of_the_table_are_read() {
     for row in schema::OPTIONS.iter().filter(|row| row.live != schema::Live::NoEffect) {
         let largest = match row.kind {
