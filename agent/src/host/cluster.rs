@@ -199,6 +199,13 @@ impl Cluster {
                 self.mesh.feed(Input::Counts(Object::of(direction), &entries));
             }
             Report::State(state) => *self.kernel.borrow_mut() = Some(state),
+            Report::Told { reply } => {
+                let node = self.mesh.node();
+                let own = |direction| node.replica(Object::of(direction)).own().clone();
+                if reply.try_send(Direction::ALL.map(own)).is_err() {
+                    tracing::debug!("the auditor did not wait for its answer");
+                }
+            }
         }
     }
 }

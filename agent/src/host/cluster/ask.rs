@@ -91,6 +91,7 @@ impl Cluster {
             outbound: drift.outbound,
             audits: drift.audits,
             repaired: drift.repaired,
+            untold: drift.untold,
         }
     }
 

@@ -12,6 +12,7 @@ use super::{
     seeds::Watch,
     tables::{Entries, Tables},
     threads::Shared,
+    told::Told,
 };
 use crate::sys::{
     cgroup,
@@ -44,6 +45,7 @@ pub(super) struct Auditor {
     /// Differences the last audit found, by direction.
     last: [BTreeMap<Host, i64>; 2],
     reclaim: [Reclaim; 2],
+    told: Told,
     state: State,
     /// What the cluster thread knows.
     sent: Option<State>,
@@ -73,6 +75,7 @@ impl Auditor {
             sockets,
             last: [BTreeMap::new(), BTreeMap::new()],
             reclaim: Direction::ALL.map(|direction| Reclaim::new(direction, epoch)),
+            told: Told::default(),
             state,
             sent: None,
             failure: None,
@@ -116,6 +119,7 @@ impl Auditor {
 
     /// Compares both tables with the sockets, and acts on what it finds.
     fn audit(&mut self) -> Result<(), Error> {
+        self.told.ask(&self.shared, &self.out);
         let groups = self.groups()?;
         let seeds = self.seeds()?;
         let before = self.tables.read_sorted()?;
@@ -123,6 +127,7 @@ impl Auditor {
         let mut census = Census::new(&seeds, &ports, groups.as_ref());
         self.list(|connection| census.add(&connection))?;
         let after = self.tables.read_sorted()?;
+        self.tell_again(&after);
         for (table, entries) in self.state.tables.iter_mut().zip(&after) {
             table.used = entries.len() as u64;
         }
@@ -155,6 +160,16 @@ impl Auditor {
         let (gone, uncounted) = self.missed(groups.as_ref())?;
         self.unseed(&gone)?;
         self.seed(&uncounted, groups.as_ref())
+    }
+
+    /// Has reported again what the cluster side was not told.
+    fn tell_again(&mut self, tables: &[Entries; 2]) {
+        let missed = self.told.compare(tables);
+        if !missed.is_empty() {
+            tracing::warn!(hosts = missed.len(), "changes that the cluster was not told are told again");
+            self.state.drift.untold += missed.len() as u64;
+            self.shared.look_again(missed);
+        }
     }
 
     /// Adds to or takes from hosts what two audits found wrong.
@@ -214,7 +229,7 @@ impl Auditor {
             if !gone.is_empty() {
                 tracing::info!(%direction, hosts = gone.len(), "idle hosts left a table that was nearly full");
                 self.state.tables[index(direction)].reclaimed += gone.len() as u64;
-                self.shared.removed(gone.into_iter().map(|host| (direction, host)));
+                self.shared.look_again(gone.into_iter().map(|host| (direction, host)));
             }
         }
         Ok(())

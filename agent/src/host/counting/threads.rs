@@ -141,7 +141,7 @@ pub fn spawn(counting: Counting, options: Options, out: Sender<Report>, wake: Wa
         refresh: AtomicU64::new(0),
         audit_now: AtomicU64::new(0),
         sweep_now: AtomicU64::new(0),
-        removed: Mutex::new(Vec::new()),
+        again: Mutex::new(Vec::new()),
         trouble: Mutex::new(None),
     });
     let Counting { ring, loaded, lock } = counting;
@@ -176,7 +176,7 @@ pub(super) struct Shared {
     refresh: AtomicU64,
     audit_now: AtomicU64,
     sweep_now: AtomicU64,
-    removed: Mutex<Vec<(Direction, Host)>>,
+    again: Mutex<Vec<(Direction, Host)>>,
     trouble: Mutex<Option<String>>,
 }
 
@@ -221,16 +221,16 @@ impl Shared {
         self.sweep_now.swap(0, Ordering::Relaxed) != 0
     }
 
-    /// Leaves word that these hosts were removed; the sampler reports what they are by then.
-    pub(super) fn removed(&self, hosts: impl IntoIterator<Item = (Direction, Host)>) {
+    /// Leaves word that these hosts were removed, or not reported; the sampler reports what they are by then.
+    pub(super) fn look_again(&self, hosts: impl IntoIterator<Item = (Direction, Host)>) {
         // Whoever panicked while holding it left a list that is still a list.
-        self.removed.lock().unwrap_or_else(PoisonError::into_inner).extend(hosts);
+        self.again.lock().unwrap_or_else(PoisonError::into_inner).extend(hosts);
         self.nudge.wake();
     }
 
-    /// Takes the hosts that were removed.
-    pub(super) fn take_removed(&self) -> Vec<(Direction, Host)> {
-        std::mem::take(&mut *self.removed.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Takes the hosts that are to be reported whether or not they change.
+    pub(super) fn take_again(&self) -> Vec<(Direction, Host)> {
+        std::mem::take(&mut *self.again.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Says what keeps the sampler from its work, or that nothing does.
