@@ -48,7 +48,7 @@ impl Cluster {
         troubles.extend(kernel.iter().flat_map(kernel_troubles));
         Status {
             node: node.settings().name.to_string(),
-            address: self.address.borrow().map(|address| address.to_string()),
+            address: self.mesh.address().map(|address| address.to_string()),
             cluster_group: node.settings().group.to_string(),
             incarnation: node.settings().incarnation,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -91,11 +91,12 @@ impl Cluster {
             outbound: drift.outbound,
             audits: drift.audits,
             repaired: drift.repaired,
+            untold: drift.untold,
         }
     }
 
     fn members(&self, node: &Node) -> Vec<Member> {
-        node.members(*self.address.borrow(), self.mesh.now())
+        node.members(self.mesh.address(), self.mesh.now())
     }
 
     fn member_rows(&self, node: &Node) -> Vec<MemberRow> {
