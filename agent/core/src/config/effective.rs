@@ -9,7 +9,7 @@
 //! that scope. Source: reference sections 1.12, 4.5 and 4.6.
 use super::{
     schema::{Fallback, OPTIONS, Row},
-    scopes::{Scope, Scopes, Setting},
+    scopes::{Asked, Scope, Scopes, Setting},
 };
 use alloc::{string::String, vec::Vec};
 
@@ -58,9 +58,11 @@ pub fn evaluate<'a>(config: &'a Scopes, at: &[Step], option: &str) -> Effective<
 #[derive(Clone, Debug)]
 pub struct Lookup<'a> {
     config: &'a Scopes,
-    name: String,
+    /// Number of the option's name.
+    option: u32,
     /// The rows of that name; several when scopes have options of one name.
     rows: Vec<&'static Row>,
+    chains: Vec<(Fallback, Chain)>,
     shared: bool,
     host_default: Option<&'static str>,
 }
@@ -101,37 +103,47 @@ impl<'a> Lookup<'a> {
     }
 
     fn among(table: &'static [Row], config: &'a Scopes, option: &str) -> Self {
-        let name = option.to_ascii_lowercase();
-        let rows = table.iter().filter(|row| row.name.eq_ignore_ascii_case(&name)).collect();
-        let shared = SHARED.iter().any(|part| name.starts_with(part));
-        let host_default = HOST_DEFAULTS.iter().find(|(option, _)| *option == name).map(|(_, text)| *text);
-        Self { config, name, rows, shared, host_default }
+        let rows: Vec<_> = table.iter().filter(|row| row.name.eq_ignore_ascii_case(option)).collect();
+        let mut chains = Vec::new();
+        for fallback in
+            rows.iter().map(|row| row.fallback).chain(rows.is_empty().then_some(Fallback::Sending))
+        {
+            if chains.iter().all(|(known, _)| *known != fallback) {
+                chains.push((fallback, Chain::of(config, fallback)));
+            }
+        }
+        let begins =
+            |part: &&str| option.get(..part.len()).is_some_and(|head| head.eq_ignore_ascii_case(part));
+        let host_default = HOST_DEFAULTS.iter().find(|(name, _)| name.eq_ignore_ascii_case(option));
+        Self {
+            config,
+            option: config.number(option),
+            rows,
+            chains,
+            shared: SHARED.iter().any(begins),
+            host_default: host_default.map(|(_, text)| *text),
+        }
     }
 
     /// Returns what is in effect at the end of the path.
     pub fn at<S: AsStep>(&self, path: &[S]) -> Effective<'a> {
         let row = self.row(path);
-        let sending = path.iter().all(|step| is_one_of(step.name(), &SENDING));
-        let chain = row.map_or(if sending { Fallback::Sending } else { Fallback::None }, |row| row.fallback);
+        let sending = || path.iter().all(|step| is_one_of(step.name(), &SENDING));
+        let fallback = row
+            .map_or_else(|| if sending() { Fallback::Sending } else { Fallback::None }, |row| row.fallback);
         let at_host = path.iter().any(|step| step.name().eq_ignore_ascii_case("host"));
-        let found = match chain {
-            Fallback::None => self.set_in(self.exact(path)),
-            Fallback::Sending if at_host => self.set_in(self.exact(path)),
-            Fallback::Sending | Fallback::ClusterConnections | Fallback::Listener | Fallback::Pathway => {
-                let global = chain != Fallback::Listener || row.is_none_or(|row| row.is_in(""));
-                let links = chain.chain().iter().filter(|link| global || !link.is_empty());
-                links.into_iter().find_map(|link| self.set_in(self.link(link, path)))
-            }
+        let is_exact = fallback == Fallback::None || (fallback == Fallback::Sending && at_host);
+        let found = if is_exact {
+            self.exact(path)
+        } else {
+            let global = fallback != Fallback::Listener || row.is_none_or(|row| row.is_in(""));
+            self.along(fallback, path, global)
         };
-        let default = match chain {
-            Fallback::Sending if at_host => self.host_default,
-            _ => row.and_then(|row| row.default),
-        };
-        let root = self.config.root();
+        let default = if is_exact && at_host { self.host_default } else { row.and_then(|row| row.default) };
         let from = found.or(default.map(From::Default)).unwrap_or(From::Unset);
         let shared = match from {
             From::Set { scope, .. } => Some(scope),
-            From::Default(_) => Some(root),
+            From::Default(_) => Some(self.config.root()),
             From::Unset => None,
         };
         Effective { from, shared: shared.filter(|_| self.shared) }
@@ -151,37 +163,74 @@ impl<'a> Lookup<'a> {
         Some(rows().find(whole).or_else(|| rows().find(last)).or_else(|| rows().find(falls)).unwrap_or(first))
     }
 
-    /// Returns the scope at the end of the path.
-    fn exact<S: AsStep>(&self, path: &[S]) -> Option<Scope<'a>> {
-        path.iter().try_fold(self.config.root(), |scope, step| inside(scope, step.name(), step.instance()))
+    /// Asks the scope at the end of the path.
+    fn exact<S: AsStep>(&self, path: &[S]) -> Option<From<'a>> {
+        let inside = |scope: Scope<'a>, step: &S| {
+            scope.standing_for_asked(&self.config.asked(step.name(), step.instance()))
+        };
+        self.set_in(path.iter().try_fold(self.config.root(), inside)?)
     }
 
-    /// Returns the scope of a chain's link: each of its names with the instance the path gives it.
-    fn link<S: AsStep>(&self, link: &str, path: &[S]) -> Option<Scope<'a>> {
-        let root = self.config.root();
-        if link.is_empty() {
-            return Some(root);
+    /// Asks the scopes of a chain in turn, each of its names with the instance the path gives it.
+    fn along<S: AsStep>(&self, fallback: Fallback, path: &[S], global: bool) -> Option<From<'a>> {
+        let mut steps = [Asked::NOTHING; STEPS_MAX];
+        for (asked, step) in steps.iter_mut().zip(path) {
+            *asked = self.config.asked(step.name(), step.instance());
         }
-        link.split("::").try_fold(root, |scope, name| {
-            let is_it = |step: &&S| match name {
-                LISTENER => step.instance().is_none(),
-                _ => step.name().eq_ignore_ascii_case(name),
-            };
-            let step = path.iter().find(is_it)?;
-            inside(scope, step.name(), step.instance())
-        })
+        let (_, chain) = self.chains.iter().find(|(known, _)| *known == fallback)?;
+        let root = self.config.root();
+        let step = |name: u32| {
+            steps.iter().find(|step| match name {
+                LISTENER_NUMBER => step.instance.is_none(),
+                number => step.name == number,
+            })
+        };
+        let inner = chain.links().find_map(|names| {
+            let (last, outer) = names.split_last()?;
+            let outer = outer.iter().try_fold(root, |scope, name| scope.standing_for_asked(step(*name)?))?;
+            let (scope, setting) = outer.set_for_asked(step(*last)?, self.option)?;
+            Some(From::Set { scope, setting })
+        });
+        inner.or_else(|| self.set_in(root).filter(|_| global))
     }
 
-    fn set_in(&self, scope: Option<Scope<'a>>) -> Option<From<'a>> {
-        let scope = scope?;
-        Some(From::Set { scope, setting: scope.option(&self.name)? })
+    fn set_in(&self, scope: Scope<'a>) -> Option<From<'a>> {
+        Some(From::Set { scope, setting: scope.option_number(self.option)? })
     }
 }
 
-fn inside<'a>(scope: Scope<'a>, name: &str, instance: Option<&str>) -> Option<Scope<'a>> {
-    match instance {
-        Some(instance) => scope.standing_for(name, instance),
-        None => scope.scope(name, None),
+/// The chain of a [`Fallback`] in the numbers of one configuration, without its links to scopes that the configuration
+/// does not have, and without the global scope.
+#[derive(Clone, Copy, Debug, Default)]
+struct Chain {
+    links: [[u32; NAMES_MAX]; LINKS_MAX],
+    /// Number of names in each link; 0 behind the last one.
+    lens: [usize; LINKS_MAX],
+}
+
+impl Chain {
+    fn of(config: &Scopes, fallback: Fallback) -> Self {
+        let (mut chain, mut len) = (Self::default(), 0);
+        for link in fallback.chain().iter().filter(|link| !link.is_empty()).take(LINKS_MAX) {
+            let mut names = [0; NAMES_MAX];
+            let mut count = 0;
+            for (number, name) in names.iter_mut().zip(link.split("::")) {
+                *number = if name == LISTENER { LISTENER_NUMBER } else { config.number(name) };
+                count += 1;
+            }
+            if !names.contains(&Asked::ABSENT) {
+                (chain.links[len], chain.lens[len]) = (names, count);
+                len += 1;
+            }
+        }
+        chain
+    }
+
+    fn links(&self) -> impl Iterator<Item = &[u32]> {
+        self.links
+            .iter()
+            .zip(self.lens)
+            .map_while(|(names, len)| names.get(..len).filter(|names| !names.is_empty()))
     }
 }
 
@@ -205,6 +254,13 @@ fn is_one_of(name: &str, names: &[&str]) -> bool {
 
 /// How a chain names the listener at hand.
 const LISTENER: &str = "Listener";
+/// The same as a number; no name has it.
+const LISTENER_NUMBER: u32 = Asked::ABSENT - 1;
+/// Links of the longest chain, the global scope left out, and names of its longest link.
+const LINKS_MAX: usize = 7;
+const NAMES_MAX: usize = 3;
+/// chosen: the longest path there is names four scopes, and a host beside its domain; what is further in is not asked.
+const STEPS_MAX: usize = 8;
 /// The scopes of sending.
 const SENDING: [&str; 4] = ["binding_group", "binding", "domain", "host"];
 /// How names of limits begin that are counted for the defining scope as a whole (reference sections 1.12, 4.5 and 4.6).

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use alloc::{collections::BTreeMap, format, string::ToString as _, vec::Vec};
-use convoy_common::{addr::Host, prefix::Prefix};
+use convoy_common::prefix::Prefix;
 
 /// Finds scopes by what they stand for.
 #[derive(Clone, Debug, Default)]
@@ -60,27 +60,35 @@ impl Index {
         index
     }
 
-    /// Returns the first scope whose expression matches.
-    pub(super) fn by_pattern(&self, key: Key, name: &str) -> Option<u32> {
-        let first = self.patterns.partition_point(|(other, ..)| *other < key);
-        let of_key = self.patterns.iter().skip(first).take_while(|(other, ..)| *other == key);
-        of_key.into_iter().find(|(_, pattern, _)| pattern.matches(name)).map(|(.., id)| *id)
-    }
-
-    /// Returns the scope of the smallest block that holds the address or block `text`.
-    pub(super) fn by_block(&self, key: Key, text: &str) -> Option<u32> {
+    /// Returns the scope of that container and name that stands for a text, if it is `wanted`: the first whose expression
+    /// matches, or the one with the smallest block that holds the address or block. Expressions behind the last wanted one
+    /// decide nothing and are not tried.
+    pub(super) fn find(&self, key: Key, text: &str, wanted: impl Fn(u32) -> bool) -> Option<u32> {
+        let patterns = of(&self.patterns, key);
+        let until = patterns.iter().rposition(|(.., id)| wanted(*id)).map_or(0, |last| last + 1);
+        let first = patterns.iter().take(until).find(|(_, pattern, _)| pattern.matches(text));
+        if let Some((.., id)) = first {
+            return wanted(*id).then_some(*id);
+        }
+        let blocks = of(&self.blocks, key);
+        if blocks.is_empty() {
+            return None;
+        }
         let asked: Prefix = text.parse().ok()?;
-        let holds = |block: &Prefix| {
-            let ends: [Host; 2] = [asked.first(), asked.last()];
-            ends.into_iter().all(|end| block.contains(end))
-        };
-        let first = self.blocks.partition_point(|(other, ..)| *other < key);
-        let of_key = self.blocks.iter().skip(first).take_while(|(other, ..)| *other == key);
-        of_key.into_iter().find(|(_, block, _)| holds(block)).map(|(.., id)| *id)
+        let holds = |block: &Prefix| block.contains(asked.first()) && block.contains(asked.last());
+        let smallest = blocks.iter().find(|(_, block, _)| holds(block));
+        smallest.map(|(.., id)| *id).filter(|id| wanted(*id))
     }
+}
+
+/// Returns the part of a sorted list that has this key.
+fn of<T>(sorted: &[(Key, T, u32)], key: Key) -> &[(Key, T, u32)] {
+    let first = sorted.partition_point(|(other, ..)| *other < key);
+    let rest = sorted.get(first..).unwrap_or_default();
+    rest.get(..rest.partition_point(|(other, ..)| *other == key)).unwrap_or_default()
 }
 
 /// Scopes whose instances are names of the DNS: compared without case, and expressions when between slashes.
 pub(super) const FOLDED: [&str; 2] = ["domain", "host"];
 /// The scope whose instances are addresses and blocks.
-pub(super) const PEER: &str = "peer";
+const PEER: &str = "peer";
