@@ -13,14 +13,15 @@ impl Daemon {
             tracing::error!("the reload changes nothing: the configuration cannot be used");
             return REFUSED;
         };
-        let level = new.level;
+        let (old, level) = (self.wanted.level, new.level);
         match self.reload(new) {
             Ok(Changes { live, kept }) => {
                 for option in &kept {
                     tracing::warn!("{option} changed; restart convoyd for it to take effect");
                 }
                 let changed = if live.is_empty() { "nothing".to_owned() } else { live.join(", ") };
-                // Before the level changes: whoever makes the log quieter still reads that it worked.
+                // Whoever makes the log quieter still reads that it worked.
+                log.set_level(old.max(level));
                 tracing::info!(changed, "configuration reloaded");
                 log.set_level(level);
                 if kept.is_empty() { RELOADED } else { RESTART }
