@@ -45,7 +45,7 @@ impl Daemon {
         let listening = self.listeners.replace(prepared);
         self.sampler.set_delay(new.sampling.delay);
         self.sampler.set_audit_period(new.sampling.audit_period);
-        if !self.cluster.reload(new.plan.clone(), listening) {
+        if !self.cluster.reload(new.plan.clone(), listening, changes.kept.clone()) {
             tracing::warn!("the cluster thread is busy and takes the new settings later");
         }
         self.wanted = new;

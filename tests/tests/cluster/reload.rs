@@ -345,6 +345,8 @@ fn what_needs_a_restart_is_told_and_the_rest_takes_effect() -> Result<()> {
         ensure!(log.contains(&format!("{option} changed; restart convoyd")), "{log}");
     }
     ensure!(log.contains("configuration reloaded") && log.contains("inbound_ports"), "{log}");
+    let status = site.lab.host(1).convoy_json(&["status"])?["troubles"].to_string();
+    ensure!(status.contains("cluster_group is another in the configuration"), "{status}");
     site.wait_for_state("alive", &[1, 2, 3])?;
     let other = site.on_port(1, OTHER);
     site.servers[0].as_mut().context("no server")?.listen(other)?;
