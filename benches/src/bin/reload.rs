@@ -51,7 +51,7 @@ fn main() -> Result<()> {
     client.open(HELD, "198.51.100.1".parse()?, 50, to)?;
     let mut busily = |work: &mut dyn FnMut(usize) -> Result<Reload>| -> Result<Vec<Reload>> {
         let once = |round| {
-            client.begin_churn(connections, "198.51.100.1".parse()?, 500, to, End::Client)?;
+            client.begin_churn(connections, "198.51.100.1".parse()?, 250, to, End::Client)?;
             let done = work(round)?;
             client.wait()?;
             Ok(done)
