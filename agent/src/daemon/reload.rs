@@ -12,7 +12,7 @@ impl Daemon {
     /// # Errors
     /// Those of [`reload`](Self::reload); nothing is changed.
     pub(super) fn take(&mut self, new: Wanted, log: &Log) -> Result<Changes, Error> {
-        let level = new.level;
+        let (old, level) = (self.wanted.level, new.level);
         let changes = self.reload(new).inspect_err(|error| {
             tracing::error!("the reload changes nothing: {error}");
             self.status = REFUSED;
@@ -21,7 +21,8 @@ impl Daemon {
             tracing::warn!("{option} changed; restart convoyd for it to take effect");
         }
         let changed = if changes.live.is_empty() { "nothing".to_owned() } else { changes.live.join(", ") };
-        // Before the level changes: whoever makes the log quieter still reads that it worked.
+        // Whoever makes the log quieter still reads that it worked.
+        log.set_level(old.max(level));
         tracing::info!(changed, "configuration reloaded");
         log.set_level(level);
         self.status = if changes.kept.is_empty() { RELOADED } else { RESTART };
@@ -48,7 +49,7 @@ impl Daemon {
         let listening = self.listeners.replace(prepared);
         self.sampler.set_delay(new.sampling.delay);
         self.sampler.set_audit_period(new.sampling.audit_period);
-        if !self.cluster.reload(new.plan.clone(), listening) {
+        if !self.cluster.reload(new.plan.clone(), listening, changes.kept.clone()) {
             tracing::warn!("the cluster thread is busy and takes the new settings later");
         }
         self.wanted = new;
