@@ -20,6 +20,7 @@ mod sampler;
 mod seeds;
 mod tables;
 mod threads;
+mod told;
 
 pub use error::Error;
 pub use load::{Counting, open, remove};

@@ -66,6 +66,8 @@ pub(crate) fn settings(n: usize, nodes: usize) -> Settings {
         build: "sim".into(),
         peers: (0..nodes).filter(|peer| *peer != n).map(|peer| (name(peer).into(), address(peer))).collect(),
         heartbeat: Span::from_ms(100),
+        start_delay: Span::ZERO,
+        connect: Span::from_secs(5),
         reconnect: Span::from_secs(1),
         replicate: Object::ALL.map(|object| (object, batching)).into(),
     }

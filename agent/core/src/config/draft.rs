@@ -229,8 +229,8 @@ fn print_literal(out: &mut String, value: &Literal) -> Result<(), Unwritable> {
         }
         Literal::Dictionary(pairs) => {
             out.push('[');
-            for (key, value) in pairs {
-                *out += "  ";
+            for (at, (key, value)) in pairs.iter().enumerate() {
+                *out += if at == 0 { " " } else { "  " };
                 out.push_str(&quote(key)?);
                 out.push_str(" = ");
                 out.push_str(&quote(value)?);

@@ -46,9 +46,12 @@ impl Cluster {
         let kernel = self.kernel.borrow();
         let mut troubles = members.iter().filter_map(trouble).collect::<Vec<_>>();
         troubles.extend(kernel.iter().flat_map(kernel_troubles));
+        troubles.extend(self.kept.borrow().iter().map(|option| {
+            format!("{option} is another in the configuration; restart convoyd for it to take effect")
+        }));
         Status {
             node: node.settings().name.to_string(),
-            address: self.address.borrow().map(|address| address.to_string()),
+            address: self.mesh.address().map(|address| address.to_string()),
             cluster_group: node.settings().group.to_string(),
             incarnation: node.settings().incarnation,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -91,11 +94,12 @@ impl Cluster {
             outbound: drift.outbound,
             audits: drift.audits,
             repaired: drift.repaired,
+            untold: drift.untold,
         }
     }
 
     fn members(&self, node: &Node) -> Vec<Member> {
-        node.members(*self.address.borrow(), self.mesh.now())
+        node.members(self.mesh.address(), self.mesh.now())
     }
 
     fn member_rows(&self, node: &Node) -> Vec<MemberRow> {

@@ -7,11 +7,12 @@ use super::{
     Error, Report, Settings, State,
     load::Loaded,
     plan,
-    plan::{Census, Connection, Ports, Seeds},
+    plan::{Census, Connection, Seeds},
     reclaim::Reclaim,
     seeds::Watch,
     tables::{Entries, Tables},
     threads::Shared,
+    told::Told,
 };
 use crate::sys::{
     cgroup,
@@ -37,15 +38,14 @@ use zerocopy::FromBytes;
 pub(super) struct Auditor {
     tables: Arc<Tables>,
     watch: Watch,
-    ports: Ports,
     settings: Settings,
     shared: Arc<Shared>,
     out: Sender<Report>,
-    period: Span,
     sockets: SockDiag,
     /// Differences the last audit found, by direction.
     last: [BTreeMap<Host, i64>; 2],
     reclaim: [Reclaim; 2],
+    told: Told,
     state: State,
     /// What the cluster thread knows.
     sent: Option<State>,
@@ -53,13 +53,8 @@ pub(super) struct Auditor {
 }
 
 impl Auditor {
-    pub(super) fn new(
-        loaded: Loaded,
-        shared: Arc<Shared>,
-        out: Sender<Report>,
-        period: Span,
-    ) -> Result<Self, Error> {
-        let Loaded { tables, watch, ports, settings, adopted } = loaded;
+    pub(super) fn new(loaded: Loaded, shared: Arc<Shared>, out: Sender<Report>) -> Result<Self, Error> {
+        let Loaded { tables, watch, settings, adopted, .. } = loaded;
         let sockets = SockDiag::open().map_err(|source| Error::SockDiag { source })?;
         let epoch = tables.epoch();
         let mut state = State {
@@ -74,14 +69,13 @@ impl Auditor {
         Ok(Self {
             tables,
             watch,
-            ports,
             settings,
             shared,
             out,
-            period: period.max(PERIOD_MIN),
             sockets,
             last: [BTreeMap::new(), BTreeMap::new()],
             reclaim: Direction::ALL.map(|direction| Reclaim::new(direction, epoch)),
+            told: Told::default(),
             state,
             sent: None,
             failure: None,
@@ -93,13 +87,14 @@ impl Auditor {
         // At the start everything old is uncounted: that must not wait for the first audit.
         let mut missed = true;
         let mut audited = Instant::now();
-        let period = Duration::from_nanos(self.period.as_ns());
         loop {
+            let period = Duration::from_nanos(self.shared.audit_period().as_ns());
             let due = audited.elapsed() >= period || self.shared.take_audit();
             let done = if due {
                 audited = Instant::now();
                 self.audit().map(|()| true)
-            } else if missed || self.watch.needs_sweeps() && self.state.seeded > 0 {
+            } else if missed || self.shared.take_sweep() || self.watch.needs_sweeps() && self.state.seeded > 0
+            {
                 self.catch_up().map(|()| true)
             } else {
                 Ok(false)
@@ -124,13 +119,15 @@ impl Auditor {
 
     /// Compares both tables with the sockets, and acts on what it finds.
     fn audit(&mut self) -> Result<(), Error> {
+        self.told.ask(&self.shared, &self.out);
         let groups = self.groups()?;
         let seeds = self.seeds()?;
         let before = self.tables.read_sorted()?;
-        let ports = self.ports.clone();
+        let ports = self.shared.ports();
         let mut census = Census::new(&seeds, &ports, groups.as_ref());
         self.list(|connection| census.add(&connection))?;
         let after = self.tables.read_sorted()?;
+        self.tell_again(&after);
         for (table, entries) in self.state.tables.iter_mut().zip(&after) {
             table.used = entries.len() as u64;
         }
@@ -165,6 +162,16 @@ impl Auditor {
         self.seed(&uncounted, groups.as_ref())
     }
 
+    /// Has reported again what the cluster side was not told.
+    fn tell_again(&mut self, tables: &[Entries; 2]) {
+        let missed = self.told.compare(tables);
+        if !missed.is_empty() {
+            tracing::warn!(hosts = missed.len(), "changes that the cluster was not told are told again");
+            self.state.drift.untold += missed.len() as u64;
+            self.shared.look_again(missed);
+        }
+    }
+
     /// Adds to or takes from hosts what two audits found wrong.
     fn repair(&mut self, direction: Direction, found: &BTreeMap<Host, i64>) -> Result<(), Error> {
         for (host, by) in found {
@@ -181,8 +188,11 @@ impl Auditor {
     /// Seeds what is still uncounted at a second look.
     fn seed(&mut self, first: &Seeds, groups: Option<&BTreeSet<u64>>) -> Result<(), Error> {
         if !first.is_empty() && !self.shared.wait(&[], SECOND_LOOK) {
+            let (shared, ports) = (Arc::clone(&self.shared), self.shared.ports());
             let (_, second) = self.missed(groups)?;
             let missed = plan::to_seed(first, &second);
+            // What was uncounted because of its port stays so: the sweep after the change judges by the new ones.
+            let Some(held) = shared.hold_ports(&ports) else { return Ok(()) };
             if !missed.is_empty() {
                 // Before the first seed, so that no close goes unseen.
                 self.watch.start();
@@ -193,6 +203,7 @@ impl Auditor {
                     seeded += 1;
                 }
             }
+            drop(held);
             if seeded > 0 {
                 tracing::info!(seeded, "connections that were open already are counted");
                 // What closed between the second look and its seed went unseen; one more look finds it gone.
@@ -218,7 +229,7 @@ impl Auditor {
             if !gone.is_empty() {
                 tracing::info!(%direction, hosts = gone.len(), "idle hosts left a table that was nearly full");
                 self.state.tables[index(direction)].reclaimed += gone.len() as u64;
-                self.shared.removed(gone.into_iter().map(|host| (direction, host)));
+                self.shared.look_again(gone.into_iter().map(|host| (direction, host)));
             }
         }
         Ok(())
@@ -227,7 +238,7 @@ impl Auditor {
     /// Lists sockets once: the seeds that are gone, and what should be counted and is not.
     fn missed(&mut self, groups: Option<&BTreeSet<u64>>) -> Result<(Vec<u64>, Seeds), Error> {
         let seeds = self.seeds()?;
-        let ports = self.ports.clone();
+        let ports = self.shared.ports();
         let mut census = Census::new(&seeds, &ports, groups);
         self.list(|connection| census.add(&connection))?;
         Ok((census.gone(), census.uncounted))
@@ -326,5 +337,3 @@ const fn index(direction: Direction) -> usize {
 const TICK: Duration = Duration::from_secs(1);
 /// Time between two looks at an uncounted connection: a callback follows its state change within microseconds.
 const SECOND_LOOK: Span = Span::from_ms(5);
-/// Shortest time between two audits.
-const PERIOD_MIN: Span = Span::from_ms(100);

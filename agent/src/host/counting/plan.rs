@@ -22,6 +22,15 @@ impl Ports {
         Self { inbound: inbound.iter().copied().collect(), outbound: outbound.iter().copied().collect() }
     }
 
+    /// Returns the ports of a direction.
+    pub(super) fn of(&self, direction: Direction) -> Vec<u16> {
+        let ports = match direction {
+            Direction::Inbound => &self.inbound,
+            Direction::Outbound => &self.outbound,
+        };
+        ports.iter().copied().collect()
+    }
+
     /// Tells which way a connection that nobody saw opening was opened; `None` when it is not ours to count.
     ///
     /// A local port of ours means inbound even if the remote one is ours, too: clients use ports of their own.

@@ -71,7 +71,6 @@ pub const OPTIONS: &[Row] = &[
     // --- cluster ---
     Row {
         default: Some("true"),
-        live: Live::Restart,
         ..row(
             CLUSTER,
             "enabled",
@@ -88,15 +87,12 @@ pub const OPTIONS: &[Row] = &[
             "Name of this node; unset means EC_NODE_NAME, else the host name up to its first dot.",
         )
     },
-    Row {
-        live: Live::Restart,
-        ..row(
-            CLUSTER,
-            "nodeaddr",
-            Kind::Ip,
-            "Address of this node on the cluster network; unset means its entry in `peers`.",
-        )
-    },
+    row(
+        CLUSTER,
+        "nodeaddr",
+        Kind::Ip,
+        "Address of this node on the cluster network; unset means its entry in `peers`.",
+    ),
     Row {
         default: Some("ec_cluster"),
         live: Live::Restart,
@@ -126,8 +122,11 @@ pub const OPTIONS: &[Row] = &[
         )
     },
     Row {
-        default: Some("15"),
-        live: Live::NoEffect,
+        default: Some("0"),
+        origin: Origin::Changed {
+            reference: "15",
+            why: "a node that was not running forgives silence by itself; 15 s would let the counts of a dead peer stand",
+        },
         ..row(
             CLUSTER,
             "heartbeat_start_delay",
@@ -135,12 +134,22 @@ pub const OPTIONS: &[Row] = &[
             "Time after start before silence of a peer counts against it.",
         )
     },
-    level(CLUSTER, "Least level that is logged."),
+    Row {
+        default: Some("INFO"),
+        live: Live::Yes,
+        origin: Origin::Changed {
+            reference: "ERROR",
+            why: "few lines are logged, and who came, went or reloaded is among them; set CONVOY_LOG to overrule it",
+        },
+        ..level(
+            CLUSTER,
+            "Least level that is logged: DEBUG, INFO, WARNING or ERROR; the others mean the next one.",
+        )
+    },
     Row {
         default: Some(PORTS),
         shape: Shape::Array,
         origin: Origin::Ours,
-        live: Live::Restart,
         ..row(
             CLUSTER,
             "inbound_ports",
@@ -152,7 +161,6 @@ pub const OPTIONS: &[Row] = &[
         default: Some(PORTS),
         shape: Shape::Array,
         origin: Origin::Ours,
-        live: Live::Restart,
         ..row(
             CLUSTER,
             "outbound_ports",
@@ -163,7 +171,6 @@ pub const OPTIONS: &[Row] = &[
     Row {
         default: Some("10"),
         origin: Origin::Ours,
-        live: Live::Restart,
         ..row(
             CLUSTER,
             "audit_interval",
@@ -271,8 +278,11 @@ pub const OPTIONS: &[Row] = &[
     },
     Row { live: Live::NoEffect, ..row(CLIENT, "bind_address", Kind::Ip, "Local address of the connection.") },
     Row {
-        default: Some("60"),
-        live: Live::NoEffect,
+        default: Some("5"),
+        origin: Origin::Changed {
+            reference: "60",
+            why: "a node that comes back must not wait for the slow repetitions of an old attempt",
+        },
         ..row(
             SERVER,
             "connect_timeout",
@@ -334,8 +344,8 @@ pub const OPTIONS: &[Row] = &[
         )
     },
     Row {
-        default: Some("131072"),
-        live: Live::NoEffect,
+        default: Some("0"),
+        origin: Origin::Changed { reference: "131072", why: "as for tcp_recv_buffer_size" },
         ..row(
             SERVER,
             "tcpbuf_size",
@@ -413,13 +423,11 @@ pub const OPTIONS: &[Row] = &[
     // --- listeners ---
     Row {
         default: Some("true"),
-        live: Live::Restart,
         fallback: Fallback::Listener,
         ..row(LISTENER, "enable", Kind::Bool, "Whether the socket is bound.")
     },
     Row {
         default: Some("500"),
-        live: Live::NoEffect,
         fallback: Fallback::Listener,
         ..row(
             LISTENER,
@@ -430,7 +438,6 @@ pub const OPTIONS: &[Row] = &[
     },
     Row {
         default: Some("true"),
-        live: Live::NoEffect,
         origin: Origin::Changed {
             reference: "false",
             why: "a change must not wait for the acknowledgement of the one before it",
@@ -445,7 +452,6 @@ pub const OPTIONS: &[Row] = &[
     },
     Row {
         default: Some("0"),
-        live: Live::NoEffect,
         origin: Origin::Changed {
             reference: "4096",
             why: "4096 bytes in flight make a full state crawl; the kernel's own sizing is better than any constant",
@@ -460,7 +466,6 @@ pub const OPTIONS: &[Row] = &[
     },
     Row {
         default: Some("0"),
-        live: Live::NoEffect,
         origin: Origin::Changed { reference: "4096", why: "as for tcp_recv_buffer_size" },
         fallback: Fallback::Listener,
         ..row(

@@ -4,6 +4,7 @@
 //! the option. Whether the word behind a scope is its instance is decided by the table where it knows the scope, else by
 //! the configuration: it is one when such an instance exists, or when every scope of that name has one. `Replicate "x"` as
 //! one word, as it would stand in a file, is a scope with its instance in any case.
+pub use crate::config::effective::Step;
 use crate::config::{
     draft::{self, Item, Literal},
     parser,
@@ -19,15 +20,6 @@ use alloc::{
 };
 use core::fmt;
 use thiserror::Error;
-
-/// One scope on the way from the outermost one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Step {
-    /// Its name, as the table or the file writes it.
-    pub name: String,
-    /// Its instance, if it has one.
-    pub instance: Option<String>,
-}
 
 /// Where words lead.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

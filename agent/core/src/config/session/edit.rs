@@ -6,7 +6,7 @@
 use crate::config::{
     draft::{self, Indent, Item, Literal, Unwritable},
     lexer::ends_bare,
-    tree::{Kind, Statement, StatementId, Tree, Value, Word},
+    tree::{Kind, Quote, Statement, StatementId, Tree, Value, Word},
 };
 use alloc::{format, string::String, vec::Vec};
 use core::ops::Range;
@@ -90,8 +90,10 @@ pub fn append(tree: &Tree, scope: Option<StatementId>, item: &Item) -> Result<Ed
 
 /// Takes a statement away, with its line and the comment behind it when nothing else stands on that line.
 pub fn remove(tree: &Tree, statement: &Statement) -> Edit {
-    let text: &str = tree.text();
-    let (start, end) = (statement.start as usize, statement.end as usize);
+    without(tree.text(), statement.start as usize..statement.end as usize)
+}
+
+fn without(text: &str, Range { start, end }: Range<usize>) -> Edit {
     let after = text.get(end..).unwrap_or_default();
     let line = after.find('\n').map_or(after.len(), |at| at + 1);
     let rest = after.get(..line).unwrap_or_default();
@@ -144,6 +146,9 @@ fn list(tree: &Tree, old: &[Group], new: &[(Option<&str>, &str)]) -> Result<Opti
             .collect::<Result<_, _>>()
             .map(Some);
     }
+    if let Some(edits) = by_key(tree, old, new)? {
+        return Ok(Some(edits));
+    }
     let head = old.iter().zip(new).take_while(|(group, new)| group.is(**new)).count();
     let (old_rest, new_rest) = (old.get(head..).unwrap_or_default(), new.get(head..).unwrap_or_default());
     let tail =
@@ -152,7 +157,7 @@ fn list(tree: &Tree, old: &[Group], new: &[(Option<&str>, &str)]) -> Result<Opti
     let come = new_rest.get(..new_rest.len() - tail).unwrap_or_default();
     let (before, behind) = (head.checked_sub(1).and_then(|at| old.get(at)), old_rest.get(gone.len()));
     let between = separator(tree, old);
-    let written = come.iter().map(|new| write(*new)).collect::<Result<Vec<_>, _>>()?.join(&between);
+    let written = write_all(come, old, &between)?;
     let text: &str = tree.text();
     Ok(match (gone.first(), gone.last(), before, behind) {
         (Some(first), Some(last), ..) if come.is_empty() => {
@@ -173,20 +178,61 @@ fn list(tree: &Tree, old: &[Group], new: &[(Option<&str>, &str)]) -> Result<Opti
     })
 }
 
-fn write((key, word): (Option<&str>, &str)) -> Result<String, Unwritable> {
-    let word = draft::quote(word)?;
-    match key {
-        Some(key) => Ok(format!("{} = {word}", draft::quote(key)?)),
-        None => Ok(word.into_owned()),
+/// Returns the edits for a dictionary whose pairs that stay keep their order, with the new ones behind them: each pair
+/// keeps its place, and whoever goes takes its line along.
+fn by_key(tree: &Tree, old: &[Group], new: &[(Option<&str>, &str)]) -> Result<Option<Vec<Edit>>, Unwritable> {
+    let stays = |group: &&Group| new.iter().any(|(key, _)| key.is_some() && group.key.as_deref() == *key);
+    let was = |(key, _): &(Option<&str>, &str)| old.iter().any(|group| group.key.as_deref() == *key);
+    let stay: Vec<_> = old.iter().filter(stays).collect();
+    let come = new.get(stay.len()..).unwrap_or_default();
+    let in_place = stay.iter().zip(new).all(|(group, (key, _))| group.key.as_deref() == *key);
+    let Some(last) = stay.last().filter(|_| in_place && !come.iter().any(was)) else {
+        return Ok(None);
+    };
+    let text: &str = tree.text();
+    let mut edits = Vec::new();
+    for group in old.iter().filter(|group| !stays(group)) {
+        edits.push(without(text, group.start..group.end));
     }
+    for (group, (_, word)) in stay.iter().zip(new).filter(|(group, new)| !group.is(**new)) {
+        edits.push(reword(tree, group.word, word)?);
+    }
+    if !come.is_empty() {
+        let between = separator(tree, old);
+        let at = behind_comment(text, last.end).filter(|_| between.contains('\n')).unwrap_or(last.end);
+        let written = write_all(come, old, &between)?;
+        edits.push(apart(text, at..at, &format!("{between}{written}")));
+    }
+    Ok(Some(edits))
 }
 
-/// Returns what stands between the last two elements, if it is blanks only.
+/// Returns elements as text, in the quotes that the old ones have.
+fn write_all(new: &[(Option<&str>, &str)], old: &[Group], between: &str) -> Result<String, Unwritable> {
+    let like = old.first().map_or(Quote::Bare, |group| group.word.quote);
+    let write = |(key, word): &(Option<&str>, &str)| {
+        let word = draft::quote_like(word, like)?;
+        match key {
+            Some(key) => Ok(format!("{} = {word}", draft::quote(key)?)),
+            None => Ok(word.into_owned()),
+        }
+    };
+    Ok(new.iter().map(write).collect::<Result<Vec<_>, _>>()?.join(between))
+}
+
+/// Returns what parts the last two elements: their blanks, or a line end and the last one's indentation.
 fn separator(tree: &Tree, groups: &[Group]) -> String {
-    let between = groups.last_chunk::<2>().and_then(|[one, two]| tree.text().get(one.end..two.start));
-    let blank = between.filter(|text| !text.is_empty() && text.chars().all(char::is_whitespace));
+    let text: &str = tree.text();
+    let between = groups.last_chunk::<2>().and_then(|[one, two]| text.get(one.end..two.start));
     let usual = if groups.iter().any(|group| group.key.is_some()) { "  " } else { " " };
-    blank.unwrap_or(usual).into()
+    let line_end = |between: &str| {
+        let at = between.rfind('\n')?;
+        between.get(at..).filter(|rest| rest.trim().is_empty()).map(String::from)
+    };
+    match between {
+        Some(blanks) if !blanks.is_empty() && blanks.trim().is_empty() => blanks.into(),
+        Some(between) => line_end(between).unwrap_or_else(|| usual.into()),
+        None => usual.into(),
+    }
 }
 
 fn reword(tree: &Tree, word: Word, new: &str) -> Result<Edit, Unwritable> {

@@ -77,7 +77,7 @@ fn a_word_is_replaced_in_the_quotes_it_had() {
 fn a_value_of_another_shape_comes_whole() {
     check_replace("x = ( 1 2 ) # why", &scalar("1"), "x = 1 # why");
     check_replace("x [ a = 1 ]\ny = 2", &scalar("1"), "x = 1\ny = 2");
-    check_replace("x = 1", &pairs(&[("a", "1")]), "x = [  a = 1 ]");
+    check_replace("x = 1", &pairs(&[("a", "1")]), "x = [ a = 1 ]");
     check_replace("x = ( )", &array(&["1", "2"]), "x = ( 1 2 )");
 }
 
@@ -99,6 +99,14 @@ fn lists_keep_what_stays() {
         &pairs(&[("mx1", "10.0.0.1"), ("mx2", "10.0.0.2"), ("mx3", "10.0.0.3")]),
         "x = [\n  mx1 = 10.0.0.1\n  mx2 = 10.0.0.2 # second\n  mx3 = 10.0.0.3\n]\n",
     );
+    check_replace(
+        peers,
+        &pairs(&[("mx2", "10.0.0.9"), ("mx3", "10.0.0.3")]),
+        "x = [\n  mx2 = \"10.0.0.9\" # second\n  mx3 = \"10.0.0.3\"\n]\n",
+    );
+    check_replace("x = [ a = 1  b = 2 ]", &pairs(&[("b", "2"), ("a", "1")]), "x = [ b = 2  a = 1 ]");
+    check_replace("x = [ a = 1  b = 2 ]", &pairs(&[("b", "2")]), "x = [ b = 2 ]");
+    check_replace("x = [ a = 1  a = 2 ]", &pairs(&[("a", "2"), ("b", "1")]), "x = [ a = 2  b = 1 ]");
 }
 
 #[test]
