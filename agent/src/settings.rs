@@ -24,12 +24,14 @@ use std::{
 mod build;
 pub mod console;
 mod disk;
+mod environment;
 mod name;
 pub(crate) mod rows;
 mod wanted;
 mod write;
 
 pub use disk::Disk;
+pub use environment::{BootFile, Environment};
 pub use name::{BadName, NodeName};
 pub use write::NotWritten;
 
@@ -107,19 +109,6 @@ pub struct Mesh {
     pub buffer: Option<u32>,
 }
 
-/// What the host says about itself; an argument, so that tests need no other host.
-#[derive(Clone, Debug, Default)]
-pub struct Environment {
-    /// `EC_CONF_SEARCH_PATH`.
-    pub search_path: Option<String>,
-    /// `EC_NODE_NAME`.
-    pub node_name: Option<String>,
-    /// `EC_SUB_CLUSTER`.
-    pub sub_cluster: Option<String>,
-    /// The host's name; what follows the first dot is not used.
-    pub host_name: String,
-}
-
 /// Settings, and what to tell the operator although they are good.
 #[derive(Debug)]
 pub struct Loaded {
@@ -179,27 +168,6 @@ impl Settings {
     /// Returns whether there is nobody to talk to.
     pub fn is_solo(&self) -> bool {
         !self.enabled || self.others().next().is_none()
-    }
-}
-
-impl Environment {
-    /// Returns the environment of this process on the host of that name.
-    pub fn of_process(host_name: String) -> Self {
-        let var = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        Self {
-            search_path: var("EC_CONF_SEARCH_PATH"),
-            node_name: var("EC_NODE_NAME"),
-            sub_cluster: var("EC_SUB_CLUSTER"),
-            host_name,
-        }
-    }
-
-    /// Returns the name this node has when `nodename` is not set, and where it comes from.
-    pub fn default_name(&self) -> (&str, &'static str) {
-        match self.node_name.as_deref() {
-            Some(name) => (name, "the environment variable EC_NODE_NAME"),
-            None => (self.host_name.split('.').next().unwrap_or_default(), "the host name"),
-        }
     }
 }
 

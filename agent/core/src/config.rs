@@ -23,6 +23,8 @@ pub(crate) mod memory;
 pub mod parser;
 pub mod pattern;
 pub mod place;
+#[cfg(test)]
+mod reference;
 pub mod report;
 pub mod schema;
 pub mod scopes;

@@ -1,9 +1,10 @@
 //! Configuration files on this host: where they are searched, and how they are read.
 //!
 //! An absolute path is used as it is. Another one is searched in the directory of the including file, then along the search
-//! path; the first match wins. Only regular files are read: a device or a pipe would never end.
+//! path; the first match wins. The main file's own name is searched in the current directory, then along the search path.
+//! Only regular files are read: a device or a pipe would never end.
 //! Source: reference sections 1.7 and 1.8.
-use super::{Environment, NodeName};
+use super::Environment;
 use convoy_core::{
     bounds,
     config::load::{Found, Missing, Name, Source},
@@ -23,6 +24,7 @@ pub struct Disk {
     /// By identity: the path as it was found.
     paths: BTreeMap<String, PathBuf>,
     read: Vec<PathBuf>,
+    boot: Option<PathBuf>,
 }
 
 impl Disk {
@@ -30,9 +32,10 @@ impl Disk {
     pub fn new(main: &Path, environment: &Environment) -> Self {
         Self {
             main: main.to_owned(),
-            search: search_path(environment),
+            search: environment.search_path(),
             paths: BTreeMap::new(),
             read: Vec::new(),
+            boot: environment.boot.as_ref().map(|boot| boot.path.clone()),
         }
     }
 
@@ -75,15 +78,15 @@ impl Disk {
 
     /// Returns where to look for `argument`, in order.
     fn candidates(&self, including: Option<&Name>, argument: &str) -> Vec<PathBuf> {
-        let Some(including) = including else { return vec![self.main.clone()] };
-        if Path::new(argument).is_absolute() {
-            return vec![argument.into()];
+        let wanted = if including.is_some() { Path::new(argument) } else { self.main.as_path() };
+        if wanted.is_absolute() {
+            return vec![wanted.to_owned()];
         }
-        let own = self.paths.get(&including.identity).and_then(|path| path.parent());
-        own.into_iter()
-            .chain(self.search.iter().map(PathBuf::as_path))
-            .map(|dir| dir.join(argument))
-            .collect()
+        let own = match including {
+            Some(including) => self.paths.get(&including.identity).and_then(|path| path.parent()),
+            None => Some(Path::new("")),
+        };
+        own.into_iter().chain(self.search.iter().map(PathBuf::as_path)).map(|dir| dir.join(wanted)).collect()
     }
 }
 
@@ -110,12 +113,14 @@ impl Source for Disk {
 
     fn read(&mut self, name: &Name, bytes_max: usize) -> Result<Vec<u8>, Missing> {
         let path = self.paths.get(&name.identity).cloned().unwrap_or_else(|| PathBuf::from(&name.shown));
-        let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
-        let mut bytes = Vec::new();
-        let file = fs::File::open(&path).map_err(|error| unreadable(&path, &error))?;
-        file.take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(&path, &error))?;
+        let bytes = read(&path, bytes_max)?;
         self.read.push(path);
         Ok(bytes)
+    }
+
+    fn boot(&mut self) -> Option<(String, Result<Vec<u8>, Missing>)> {
+        let path = self.boot.as_ref()?;
+        Some((path.to_string_lossy().into_owned(), read(path, bounds::BOOT_BYTES_MAX)))
     }
 
     /// A file is replaced by another one, so it is its directory that must be writable.
@@ -125,31 +130,27 @@ impl Source for Disk {
     }
 }
 
-/// Returns the search path with its placeholders filled in; elements whose placeholder has no legal value are left out.
-fn search_path(environment: &Environment) -> Vec<PathBuf> {
-    let path = environment.search_path.as_deref().unwrap_or(SEARCH_PATH);
-    let node = NodeName::parse(environment.default_name().0).ok();
-    let subcluster = environment.sub_cluster.as_deref().unwrap_or("default");
-    let fill = |element: &str| {
-        let element = element.replace("{SUBCLUSTER}", subcluster);
-        match (&node, element.contains("{NODENAME}")) {
-            (Some(node), true) => Some(element.replace("{NODENAME}", node)),
-            (None, true) => None,
-            (_, false) => Some(element),
-        }
-    };
-    path.split(':').filter(|element| !element.is_empty()).filter_map(fill).map(PathBuf::from).collect()
+/// Reads a file; at most `bytes_max + 1` bytes of it.
+pub(super) fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Missing> {
+    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    file.take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    Ok(bytes)
 }
 
+/// Returns the path behind `file:`, and behind `persist:`, which names an origin that a copy stands in for while it is
+/// away; here the origin is read, and there is no copy.
 fn without_scheme(argument: &str) -> Result<&str, Missing> {
-    if let Some(path) = argument.strip_prefix("file://").or_else(|| argument.strip_prefix("file:")) {
+    let origin = argument.strip_prefix("persist:").unwrap_or(argument);
+    if let Some(path) = origin.strip_prefix("file://").or_else(|| origin.strip_prefix("file:")) {
         return Ok(path);
     }
-    match argument.split_once(':') {
+    match origin.split_once(':') {
         Some((scheme, _)) if scheme.len() > 1 && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
             Err(Missing::Scheme { argument: argument.into(), scheme: scheme.into() })
         }
-        _ => Ok(argument),
+        _ => Ok(origin),
     }
 }
 
@@ -167,7 +168,3 @@ fn shown_directory(directory: &Path) -> String {
     let text = directory.to_string_lossy();
     if text.is_empty() { ".".into() } else { text.into_owned() }
 }
-
-/// Source: reference section 1.8, the cluster's default.
-const SEARCH_PATH: &str = "/opt/msys/ecelerity/etc:/opt/msys/ecelerity/etc/conf/global:\
-/opt/msys/ecelerity/etc/conf/{NODENAME}:/opt/msys/ecelerity/etc/conf/default";

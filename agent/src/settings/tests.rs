@@ -4,6 +4,8 @@ use convoy_core::{bounds, config::schema};
 use std::fs;
 use tempfile::TempDir;
 
+mod loading;
+
 fn environment() -> Environment {
     Environment { host_name: "mx1.example.com".into(), ..Environment::default() }
 }

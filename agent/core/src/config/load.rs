@@ -35,9 +35,9 @@ pub trait Source {
         true
     }
 
-    /// Returns the `cluster.boot` that this node's name or subcluster came from, if there is one. It is no part of the
-    /// configuration; what is wrong with it is told with the rest.
-    fn boot(&mut self) -> Option<Name> {
+    /// Returns name and bytes, at most `BOOT_BYTES_MAX + 1`, of the `cluster.boot` that this node's name and subcluster came
+    /// from, if there is one. It is no part of the configuration; what is wrong with it is told with the rest.
+    fn boot(&mut self) -> Option<(String, Result<Vec<u8>, Missing>)> {
         None
     }
 
@@ -192,10 +192,10 @@ impl Loader<'_> {
 
     /// Checks `cluster.boot`. It becomes one of the files only when there is something to tell about it.
     fn boot(&mut self) {
-        let Some(name) = self.source.boot() else { return };
-        let bytes = match self.source.read(&name, bounds::BOOT_BYTES_MAX) {
+        let Some((name, bytes)) = self.source.boot() else { return };
+        let bytes = match bytes {
             Ok(bytes) if bytes.len() > bounds::BOOT_BYTES_MAX => {
-                self.refuse(Fault::LongBoot { name: name.shown }.into_diagnostic(), None);
+                self.refuse(Fault::LongBoot { name }.into_diagnostic(), None);
                 return;
             }
             Ok(bytes) => bytes,
@@ -210,7 +210,7 @@ impl Loader<'_> {
             return;
         }
         let text: Arc<str> = text.into();
-        let file = File { name: name.shown.into(), text: text.clone(), included_at: None, readonly: true };
+        let file = File { name: name.into(), text: text.clone(), included_at: None, readonly: true };
         let Some(id) = self.texts.files.add(file) else { return };
         self.texts.trees.push(Tree::new(id, text.clone()));
         self.diagnostics.extend(boot::parse(id, &text).1);

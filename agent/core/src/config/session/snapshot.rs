@@ -140,6 +140,10 @@ impl Source for Recorder<'_> {
     fn writable(&mut self, name: &Name) -> bool {
         self.source.writable(name)
     }
+
+    fn boot(&mut self) -> Option<(String, Result<Vec<u8>, Missing>)> {
+        self.source.boot()
+    }
 }
 
 struct Replay<'a>(&'a Snapshot);
