@@ -1,12 +1,15 @@
-//! Any bytes either load or give errors with places inside the file, and never panic.
+//! Any bytes either load or give errors with places inside the file, and never panic; and whatever loaded can be asked what
+//! is in effect anywhere, also through the regular expressions it holds, in bounded time.
 #![no_main]
 use convoy_core::config::{
-    draft,
+    boot, draft,
+    effective::{From, Lookup, Step, evaluate},
     load::{Found, Missing, Name, Source, load},
     parser,
     place::FileId,
     report::{Colour, Layout},
     schema::check,
+    scopes::{Scope, Scopes, Setting},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -45,10 +48,51 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(tree.to_string(), *file.text);
         let (again, faults) = parser::parse(id, &file.text);
         assert_eq!(again.items(), tree.items());
-        if faults.is_empty() && let Ok(written) = draft::print(&tree.items()) {
+        if faults.is_empty()
+            && let Ok(written) = draft::print(&tree.items())
+        {
             let (tree, faults) = parser::parse(FileId::MAIN, &written.as_str().into());
             assert!(faults.is_empty());
             assert_eq!(tree.items(), again.items());
         }
     }
+    for name in [&b"x.example.com"[..], bytes] {
+        ask(&config.scopes, &String::from_utf8_lossy(name));
+    }
+    let (_, faults) = boot::parse(FileId::MAIN, &String::from_utf8_lossy(bytes));
+    let text = String::from_utf8_lossy(bytes);
+    assert!(faults.iter().all(|fault| text.get(fault.place.expect("it has one").range()).is_some()));
 });
+
+/// Asks every scope for each of its options, and the same for a name that an expression may stand for.
+fn ask(scopes: &Scopes, name: &str) {
+    let mut path = Vec::new();
+    let mut left = ASKED_MAX;
+    below(scopes, scopes.root(), &mut path, name, &mut left);
+}
+
+fn below(scopes: &Scopes, scope: Scope<'_>, path: &mut Vec<Step>, name: &str, left: &mut usize) {
+    for option in scope.options().map(|setting| setting.name().into_owned()).chain(["nodename".into()]) {
+        if *left == 0 {
+            return;
+        }
+        *left -= 1;
+        let answer = evaluate(scopes, path, &option);
+        if let From::Set { scope, setting } = answer.from {
+            assert_eq!(scope.option(&option).map(Setting::place), Some(setting.place()));
+        }
+        for kind in ["Domain", "Host", "Peer"] {
+            let at: Vec<_> = path.iter().map(|step| (step.name.as_str(), step.instance.as_deref())).collect();
+            let at: Vec<_> = at.into_iter().chain([(kind, Some(name))]).collect();
+            let _answer = Lookup::new(scopes, &option).at(&at);
+        }
+    }
+    for inner in scope.scopes() {
+        path.push(Step { name: inner.name().into(), instance: inner.instance().map(Into::into) });
+        below(scopes, inner, path, name, left);
+        path.pop();
+    }
+}
+
+/// Questions about one input; the time of one is what is bounded.
+const ASKED_MAX: usize = 200;
