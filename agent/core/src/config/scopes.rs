@@ -93,8 +93,7 @@ impl Scopes {
     pub(super) fn asked<'s>(&self, name: &str, instance: Option<&'s str>) -> Asked<'s> {
         let number = self.number(name);
         let find = |text: &str| {
-            let folds =
-                index::FOLDED.contains(&self.names.get(number)) && Pattern::between_slashes(text).is_none();
+            let folds = index::is_dns(number) && Pattern::between_slashes(text).is_none();
             let found = if folds { self.names.find_folded(text) } else { self.names.find(text) };
             found.unwrap_or(Asked::ABSENT)
         };

@@ -38,7 +38,7 @@ impl Index {
                 let block = instance.parse::<Prefix>().ok();
                 index.blocks.extend(block.map(|block| (key, block, id)));
             }
-            let Some(text) = Pattern::between_slashes(instance).filter(|_| FOLDED.contains(&name)) else {
+            let Some(text) = Pattern::between_slashes(instance).filter(|_| is_dns(node.name)) else {
                 continue;
             };
             let full = compiled.len() >= bounds::CONFIG_PATTERNS_MAX;
@@ -88,7 +88,13 @@ fn of<T>(sorted: &[(Key, T, u32)], key: Key) -> &[(Key, T, u32)] {
     rest.get(..rest.partition_point(|(other, ..)| *other == key)).unwrap_or_default()
 }
 
-/// Scopes whose instances are names of the DNS: compared without case, and expressions when between slashes.
-pub(super) const FOLDED: [&str; 2] = ["domain", "host"];
+/// Returns whether a name's number is that of a scope whose instances are names of the DNS.
+pub(super) fn is_dns(name: u32) -> bool {
+    (name as usize) < DNS.len()
+}
+
+/// Scopes whose instances are names of the DNS: compared without case, and expressions when between slashes. They have the
+/// first numbers.
+pub(super) const DNS: [&str; 2] = ["domain", "host"];
 /// The scope whose instances are addresses and blocks.
 const PEER: &str = "peer";

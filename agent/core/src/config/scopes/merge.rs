@@ -14,8 +14,11 @@ use alloc::{format, string::String, sync::Arc, vec::Vec};
 
 /// Merges the files, from the main one on, in the order of their text.
 pub(super) fn merge(texts: &Arc<Texts>, diagnostics: &mut Diagnostics) -> Scopes {
-    let scopes =
-        Scopes { texts: texts.clone(), nodes: alloc::vec![Node::new(NONE, NONE, NONE)], ..Scopes::default() };
+    let nodes = alloc::vec![Node::new(NONE, NONE, NONE)];
+    let mut scopes = Scopes { texts: texts.clone(), nodes, ..Scopes::default() };
+    for name in index::DNS {
+        scopes.names.add(name);
+    }
     let mut merger = Merger { scopes, texts, files: 0, depth: 0, statements: 0, full: None };
     let after = texts.after.iter().filter_map(|file| texts.tree(*file));
     for tree in texts.tree(FileId::MAIN).into_iter().chain(after) {
@@ -124,8 +127,7 @@ impl<'a> Merger<'a> {
         let name = all.names.add_folded(&tree.say(name));
         let instance = instance.map_or(NONE, |word| {
             let said = tree.say(word);
-            let folds =
-                index::FOLDED.contains(&all.names.get(name)) && Pattern::between_slashes(&said).is_none();
+            let folds = index::is_dns(name) && Pattern::between_slashes(&said).is_none();
             if folds { all.names.add_folded(&said) } else { all.names.add(&said) }
         });
         let id = all.child(parent, name, instance).unwrap_or_else(|| all.add_node(parent, name, instance));
