@@ -121,6 +121,15 @@ impl Address {
     pub fn option(words: &[String], scopes: &Scopes) -> Result<(Vec<Step>, String), BadAddress> {
         let address = Self::read(words, scopes);
         address.complete(scopes)?;
+        if let (Some(last), []) = (address.scope.last(), address.rest.as_slice())
+            && let Some(instance) = &last.instance
+            && schema::option(&path(&address.scope), instance).is_some()
+            && find(scopes, &address.scope).is_none()
+        {
+            // The option's name stands where the instance belongs.
+            let outer = address.scope.split_last().map(|(_, outer)| outer.to_vec()).unwrap_or_default();
+            return Err(no_instance(&outer, &last.name, scopes));
+        }
         match address.rest.as_slice() {
             [] => Err(BadAddress::NoOption { scope: name(&address.scope), words: address.scope }),
             [option] => Ok((address.scope, option.clone())),
@@ -168,15 +177,7 @@ impl Address {
     }
 
     fn complete(&self, scopes: &Scopes) -> Result<(), BadAddress> {
-        let Some(name) = &self.every else { return Ok(()) };
-        let path = schema_path(&path(&self.scope), name);
-        let exists =
-            find(scopes, &self.scope).and_then(|scope| scope.instances(name).find_map(Scope::instance));
-        let wanted = match schema::scope(&path).map(|row| row.instance) {
-            Some(Instance::Named(what)) => what,
-            Some(Instance::None) | None => "INSTANCE",
-        };
-        Err(BadAddress::NoInstance { name: name.clone(), example: exists.unwrap_or(wanted).into() })
+        self.every.as_ref().map_or(Ok(()), |name| Err(no_instance(&self.scope, name, scopes)))
     }
 }
 
@@ -282,6 +283,15 @@ fn literal(option: &str, words: &[String]) -> Result<Literal, BadAddress> {
         }),
         _ => Err(BadAddress::NotAValue { option: option.into(), found: format!("`{text}`") }),
     }
+}
+
+fn no_instance(outer: &[Step], name: &str, scopes: &Scopes) -> BadAddress {
+    let exists = find(scopes, outer).and_then(|scope| scope.instances(name).find_map(Scope::instance));
+    let wanted = match schema::scope(&schema_path(&path(outer), name)).map(|row| row.instance) {
+        Some(Instance::Named(what)) => what,
+        Some(Instance::None) | None => "INSTANCE",
+    };
+    BadAddress::NoInstance { name: name.into(), example: exists.unwrap_or(wanted).into() }
 }
 
 fn no_scope(word: &str, steps: &[Step]) -> BadAddress {
