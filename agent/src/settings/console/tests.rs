@@ -224,7 +224,7 @@ fn local_changes_go_into_their_file_which_is_made() {
     site.ask("", &format!("set {DELAY}|1")).unwrap();
     site.ask("", "writeback").unwrap();
     let local = fs::read_to_string(site.dir.path().join("local")).unwrap();
-    assert_eq!(local, "cluster {\n  Replicate inbound_cidr {\n    max_delay = 1\n  }\n}\n");
+    assert_eq!(local, "cluster {\n  Replicate \"inbound_cidr\" {\n    max_delay = 1\n  }\n}\n");
     site.ask("", "reload").unwrap();
     assert_eq!(site.value("", DELAY).as_deref(), Some("1"));
 }
