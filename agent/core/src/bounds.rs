@@ -79,6 +79,8 @@ pub const CONFIG_PATTERN_SIZE_MAX: usize = 1 << 20;
 pub const CONFIG_PATTERN_STEPS_MAX: usize = 10_000;
 /// Bytes of a name that is matched; a longer one matches nothing. The DNS has 255.
 pub const CONFIG_PATTERN_NAME_MAX: usize = 1_024;
+/// Bytes of `cluster.boot`. A longer file is refused.
+pub const BOOT_BYTES_MAX: usize = 64 << 10;
 /// Errors shown of one load. Those after it are counted and their number is shown.
 pub const CONFIG_ERRORS_MAX: usize = 64;
 /// Warnings shown of one load. Those after it are counted and their number is shown.

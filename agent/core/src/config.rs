@@ -12,6 +12,7 @@
 //! Invariants: 1. any bytes either load or give errors with places inside the file; 2. nothing here opens a file;
 //! 3. every size is bounded in `bounds`, and what does not fit is an error. Source: reference section 1.
 
+pub mod boot;
 pub mod diagnostic;
 pub mod draft;
 pub mod effective;

@@ -5,6 +5,7 @@
 //! their names, those that begin with `.` passed over; 5. what cannot be loaded is an error at the include, and the rest is loaded.
 //! Source: reference section 1.7.
 use super::{
+    boot,
     diagnostic::{Diagnostic, Diagnostics},
     parser,
     place::{File, FileId, Files, Place},
@@ -32,6 +33,12 @@ pub trait Source {
     /// Returns whether a change may ever be saved in a file [`find`](Self::find) has named.
     fn writable(&mut self, _name: &Name) -> bool {
         true
+    }
+
+    /// Returns the `cluster.boot` that this node's name or subcluster came from, if there is one. It is no part of the
+    /// configuration; what is wrong with it is told with the rest.
+    fn boot(&mut self) -> Option<Name> {
+        None
     }
 
     /// Returns the text that is loaded after every other one although no file names it, if there is one.
@@ -149,6 +156,7 @@ pub fn load(source: &mut dyn Source, main: &str) -> (Config, Diagnostics) {
         let file = loader.file(name, None, false);
         loader.texts.after.extend(file);
     }
+    loader.boot();
     let Loader { texts, mut diagnostics, .. } = loader;
     let texts = Arc::new(texts);
     let scopes = Scopes::merge(&texts, &mut diagnostics);
@@ -180,6 +188,32 @@ impl Loader<'_> {
             }
             Err(missing) => self.diagnostics.push(missing.into_diagnostic()),
         }
+    }
+
+    /// Checks `cluster.boot`. It becomes one of the files only when there is something to tell about it.
+    fn boot(&mut self) {
+        let Some(name) = self.source.boot() else { return };
+        let bytes = match self.source.read(&name, bounds::BOOT_BYTES_MAX) {
+            Ok(bytes) if bytes.len() > bounds::BOOT_BYTES_MAX => {
+                self.refuse(Fault::LongBoot { name: name.shown }.into_diagnostic(), None);
+                return;
+            }
+            Ok(bytes) => bytes,
+            Err(missing) => {
+                self.refuse(missing.into_diagnostic(), None);
+                return;
+            }
+        };
+        let (text, _) = decode(bytes);
+        let (_, faults) = boot::parse(FileId::MAIN, &text);
+        if faults.is_empty() {
+            return;
+        }
+        let text: Arc<str> = text.into();
+        let file = File { name: name.shown.into(), text: text.clone(), included_at: None, readonly: true };
+        let Some(id) = self.texts.files.add(file) else { return };
+        self.texts.trees.push(Tree::new(id, text.clone()));
+        self.diagnostics.extend(boot::parse(id, &text).1);
     }
 
     /// Loads one file unless it is loaded, and returns its number.
@@ -288,6 +322,8 @@ enum Fault {
     TooDeep,
     #[error("more than {} files", bounds::CONFIG_FILES_MAX)]
     TooManyFiles,
+    #[error("`{name}` is longer than {} KiB", bounds::BOOT_BYTES_MAX >> 10)]
+    LongBoot { name: String },
     #[error("`{name}` is part of the configuration already")]
     LocalIncluded { name: String },
     #[error("`{name}` is a directory")]
@@ -311,6 +347,9 @@ impl Fault {
             ),
             Self::TooDeep => ("include-too-deep", "include the file from one further up"),
             Self::TooManyFiles => ("too-many-files", "join some of them"),
+            Self::LongBoot { .. } => {
+                ("file-too-long", "it holds a few lines of `key=value` and nothing else")
+            }
             Self::LocalIncluded { .. } => (
                 "local-changes-included",
                 "Local_Changes_File is loaded after everything else by itself: remove its include, or name another file",
