@@ -13,14 +13,15 @@ impl Daemon {
             tracing::error!("the reload changes nothing: the configuration cannot be used");
             return REFUSED;
         };
-        let level = new.level;
+        let (old, level) = (self.wanted.level, new.level);
         match self.reload(new) {
             Ok(Changes { live, kept }) => {
                 for option in &kept {
                     tracing::warn!("{option} changed; restart convoyd for it to take effect");
                 }
                 let changed = if live.is_empty() { "nothing".to_owned() } else { live.join(", ") };
-                // Before the level changes: whoever makes the log quieter still reads that it worked.
+                // Whoever makes the log quieter still reads that it worked.
+                log.set_level(old.max(level));
                 tracing::info!(changed, "configuration reloaded");
                 log.set_level(level);
                 if kept.is_empty() { RELOADED } else { RESTART }
@@ -44,7 +45,7 @@ impl Daemon {
         let listening = self.listeners.replace(prepared);
         self.sampler.set_delay(new.sampling.delay);
         self.sampler.set_audit_period(new.sampling.audit_period);
-        if !self.cluster.reload(new.plan.clone(), listening) {
+        if !self.cluster.reload(new.plan.clone(), listening, changes.kept.clone()) {
             tracing::warn!("the cluster thread is busy and takes the new settings later");
         }
         self.wanted = new;

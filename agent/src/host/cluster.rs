@@ -43,6 +43,8 @@ pub enum Order {
         plan: Box<Plan>,
         /// All sockets to listen on from now on.
         listening: Vec<Listening>,
+        /// Options that changed and wait for a restart.
+        kept: Vec<&'static str>,
         /// Told when everything is in force.
         done: Sender<()>,
     },
@@ -78,9 +80,9 @@ impl ClusterThread {
     }
 
     /// Takes new settings and returns when they are in force; tells whether they were within 5 s.
-    pub fn reload(&self, plan: Plan, listening: Vec<Listening>) -> bool {
+    pub fn reload(&self, plan: Plan, listening: Vec<Listening>, kept: Vec<&'static str>) -> bool {
         let (done, is_done) = bounded(1);
-        self.order(Order::Reload { plan: Box::new(plan), listening, done });
+        self.order(Order::Reload { plan: Box::new(plan), listening, kept, done });
         is_done.recv_timeout(RELOAD_WITHIN).is_ok()
     }
 
@@ -138,12 +140,15 @@ struct Cluster {
     mesh: Rc<Mesh>,
     /// The latest word of the sampler on the kernel's side; none while the programs are being loaded.
     kernel: RefCell<Option<State>>,
+    /// Options whose new value waits for a restart.
+    kept: RefCell<Vec<&'static str>>,
 }
 
 async fn run(plan: Plan, listeners: Vec<Listening>, inbox: Inbox, orders: Receiver<Order>, wake: Wake) {
     let Plan { node, dialling } = plan;
     let mesh = Mesh::new(dialling, |now| Node::new(node, now).awaiting_counts());
-    let cluster = Rc::new(Cluster { mesh: mesh.clone(), kernel: RefCell::default() });
+    let cluster =
+        Rc::new(Cluster { mesh: mesh.clone(), kernel: RefCell::default(), kept: RefCell::default() });
     tokio::task::spawn_local(cluster.take_in(inbox, orders, wake));
     mesh.run(listeners).await;
 }
@@ -178,7 +183,8 @@ impl Cluster {
     fn obey(&self, order: Order) {
         match order {
             Order::Stop => self.mesh.feed(Input::Stop),
-            Order::Reload { plan, listening, done } => {
+            Order::Reload { plan, listening, kept, done } => {
+                *self.kept.borrow_mut() = kept;
                 let Plan { node, dialling } = *plan;
                 self.mesh.set_dialling(dialling);
                 self.mesh.listen(listening);

@@ -46,6 +46,9 @@ impl Cluster {
         let kernel = self.kernel.borrow();
         let mut troubles = members.iter().filter_map(trouble).collect::<Vec<_>>();
         troubles.extend(kernel.iter().flat_map(kernel_troubles));
+        troubles.extend(self.kept.borrow().iter().map(|option| {
+            format!("{option} is another in the configuration; restart convoyd for it to take effect")
+        }));
         Status {
             node: node.settings().name.to_string(),
             address: self.mesh.address().map(|address| address.to_string()),
