@@ -2,7 +2,8 @@
 //!
 //! A word is a scope as long as the table, or the configuration, has a scope of that name there; the first other word is
 //! the option. Whether the word behind a scope is its instance is decided by the table where it knows the scope, else by
-//! the configuration: it is one when such an instance exists, or when every scope of that name has one. `Replicate "x"` as
+//! the configuration: it is one when such an instance exists, or when every scope of that name has one. Where a scope may
+//! stand with and without, it is one as well when nothing else makes sense. `Replicate "x"` as
 //! one word, as it would stand in a file, is a scope with its instance in any case.
 pub use crate::config::effective::Step;
 use crate::config::{
@@ -95,9 +96,10 @@ impl Address {
             let next = words.get(at).filter(|_| written.is_none());
             let instance = match known.instance {
                 Named::No => None,
-                Named::Perhaps => {
-                    next.filter(|next| here.is_some_and(|here| here.scope(&name, Some(next)).is_some()))
-                }
+                Named::Perhaps => next.filter(|next| {
+                    let beyond = words.get(at + 1);
+                    is_instance(here, (&path, &name), next, beyond.map(String::as_str))
+                }),
                 Named::Yes if written.is_none() && next.is_none() => {
                     address.every = Some(known.name);
                     break;
@@ -231,8 +233,8 @@ enum Named {
 fn known(path: &str, here: Option<Scope<'_>>, name: &str) -> Option<Known> {
     if let Some(row) = schema::scope(&schema_path(path, name)) {
         let instance = match row.instance {
-            Instance::Named(_) => Named::Yes,
             Instance::None => Named::No,
+            Instance::Named(_) => Named::Yes,
         };
         return Some(Known { name: last(row.path).into(), instance });
     }
@@ -240,6 +242,21 @@ fn known(path: &str, here: Option<Scope<'_>>, name: &str) -> Option<Known> {
     found.peek()?;
     let anonymous = found.any(|scope| scope.instance().is_none());
     Some(Known { name: name.to_owned(), instance: if anonymous { Named::Perhaps } else { Named::Yes } })
+}
+
+/// Returns whether the word behind a scope that may have instances is one: there is such an instance; or the scope is not
+/// there without one, and the word cannot be an option because it is unknown and something other than a value follows.
+fn is_instance(
+    here: Option<Scope<'_>>,
+    (outer, name): (&str, &str),
+    word: &str,
+    beyond: Option<&str>,
+) -> bool {
+    let inside = |instance| here.and_then(|here| here.scope(name, instance));
+    let path = schema_path(outer, name);
+    let known = schema::option(&path, word).is_some() || schema::scope(&schema_path(&path, word)).is_some();
+    inside(Some(word)).is_some()
+        || (inside(None).is_none() && !known && beyond.is_some_and(|beyond| !beyond.starts_with('=')))
 }
 
 /// Reads `name "instance"` in one word.
@@ -287,11 +304,12 @@ fn literal(option: &str, words: &[String]) -> Result<Literal, BadAddress> {
 
 fn no_instance(outer: &[Step], name: &str, scopes: &Scopes) -> BadAddress {
     let exists = find(scopes, outer).and_then(|scope| scope.instances(name).find_map(Scope::instance));
-    let wanted = match schema::scope(&schema_path(&path(outer), name)).map(|row| row.instance) {
-        Some(Instance::Named(what)) => what,
-        Some(Instance::None) | None => "INSTANCE",
-    };
-    BadAddress::NoInstance { name: name.into(), example: exists.unwrap_or(wanted).into() }
+    let row = schema::scope(&schema_path(&path(outer), name));
+    let wanted = row.and_then(|row| match row.instance {
+        Instance::Named(what) => Some(what),
+        Instance::None => None,
+    });
+    BadAddress::NoInstance { name: name.into(), example: exists.or(wanted).unwrap_or("INSTANCE").into() }
 }
 
 fn no_scope(word: &str, steps: &[Step]) -> BadAddress {

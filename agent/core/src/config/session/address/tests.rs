@@ -41,6 +41,8 @@ fn words_are_scopes_as_long_as_there_are_such_scopes() {
     check("Domain|example.com|Binding|b|x", "Domain \"example.com\"::Binding \"b\"", &["x"]);
     check("ESMTP_Listener|port", "ESMTP_Listener", &["port"]);
     check("ESMTP_Listener|two|port", "ESMTP_Listener \"two\"", &["port"]);
+    check("ESMTP_Listener|three|port", "ESMTP_Listener", &["three", "port"]);
+    check("ESMTP_Listener 'three'|port", "ESMTP_Listener \"three\"", &["port"]);
     check("clusterr|nodename", "Global", &["clusterr", "nodename"]);
 }
 
