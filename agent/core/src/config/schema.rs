@@ -57,6 +57,8 @@ pub struct Row {
     pub default: Option<&'static str>,
     /// When a change takes effect.
     pub live: Live,
+    /// Where its value comes from when a scope does not set it.
+    pub fallback: Fallback,
     /// Whose option it is.
     pub origin: Origin,
     /// One line for people.
@@ -110,6 +112,51 @@ pub enum Live {
     Restart,
     /// Read and checked, but nothing in this version acts on it.
     NoEffect,
+    /// Read and checked, but the mail server acts on it, not Convoy.
+    Mta,
+}
+
+/// Where an option's value comes from when a scope does not set it (reference section 1.12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// From the default.
+    None,
+    /// Options of sending: over domain, binding and binding group.
+    Sending,
+    /// As [`Sending`](Self::Sending), but a host comes first and no binding group takes part.
+    ClusterConnections,
+    /// From a peer over its socket to the listener.
+    Listener,
+    /// Options of receiving: over pathway and pathway group.
+    Pathway,
+}
+
+impl Fallback {
+    /// Returns the paths that are asked in turn, most specific first; the last one, empty, is the global scope. In
+    /// those of [`Listener`](Self::Listener), `Listener` stands for the listener at hand.
+    pub const fn chain(self) -> &'static [&'static str] {
+        match self {
+            Self::None => &[],
+            // The group itself stands after its bindings: the reference's list leaves it out, its example does not.
+            Self::Sending => &[
+                "Binding_Group::Binding::Domain",
+                "Binding::Domain",
+                "Binding_Group::Domain",
+                "Binding_Group::Binding",
+                "Binding",
+                "Binding_Group",
+                "Domain",
+                "",
+            ],
+            Self::ClusterConnections => {
+                &["Binding::Host", "Host", "Binding::Domain", "Binding", "Domain", ""]
+            }
+            Self::Listener => {
+                &["Listener::Listen::Peer", "Listener::Listen", "Listener::Peer", "Listener", ""]
+            }
+            Self::Pathway => &["Pathway_Group::Pathway", "Pathway", "Pathway_Group", ""],
+        }
+    }
 }
 
 /// Whose option it is, and where its default departs from the reference.

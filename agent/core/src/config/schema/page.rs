@@ -42,6 +42,7 @@ fn line(row: &Row) -> String {
         Live::Yes => "reload",
         Live::Restart => "restart",
         Live::NoEffect => "no effect yet",
+        Live::Mta => "by the mail server",
     };
     format!("| `{}` | {} | {default} | {live} | {}{ours} |\n", row.name, kind(row), row.help)
 }

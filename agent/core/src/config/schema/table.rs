@@ -1,7 +1,7 @@
 //! The table of scopes and options. docs/configuration/options.md is generated from it.
 //!
 //! Source: reference sections 2.1, 2.4, 2.5, 3.1 and 3.3; rows marked `Ours` are Convoy's own.
-use super::{Instance, Kind, Live, Origin, Row, ScopeRow, Shape};
+use super::{Fallback, Instance, Kind, Live, Origin, Row, ScopeRow, Shape};
 use crate::{bounds, time::Span};
 
 /// All scopes, outer before inner.
@@ -414,11 +414,13 @@ pub const OPTIONS: &[Row] = &[
     Row {
         default: Some("true"),
         live: Live::Restart,
+        fallback: Fallback::Listener,
         ..row(LISTENER, "enable", Kind::Bool, "Whether the socket is bound.")
     },
     Row {
         default: Some("500"),
         live: Live::NoEffect,
+        fallback: Fallback::Listener,
         ..row(
             LISTENER,
             "listen_backlog",
@@ -433,6 +435,7 @@ pub const OPTIONS: &[Row] = &[
             reference: "false",
             why: "a change must not wait for the acknowledgement of the one before it",
         },
+        fallback: Fallback::Listener,
         ..row(
             LISTENER,
             "disable_nagle_algorithm",
@@ -447,6 +450,7 @@ pub const OPTIONS: &[Row] = &[
             reference: "4096",
             why: "4096 bytes in flight make a full state crawl; the kernel's own sizing is better than any constant",
         },
+        fallback: Fallback::Listener,
         ..row(
             LISTENER,
             "tcp_recv_buffer_size",
@@ -458,6 +462,7 @@ pub const OPTIONS: &[Row] = &[
         default: Some("0"),
         live: Live::NoEffect,
         origin: Origin::Changed { reference: "4096", why: "as for tcp_recv_buffer_size" },
+        fallback: Fallback::Listener,
         ..row(
             LISTENER,
             "tcp_send_buffer_size",
@@ -468,6 +473,7 @@ pub const OPTIONS: &[Row] = &[
     Row {
         default: Some("0"),
         live: Live::NoEffect,
+        fallback: Fallback::Listener,
         ..row(
             LISTENER,
             "accept_queue_backlog",
@@ -478,11 +484,13 @@ pub const OPTIONS: &[Row] = &[
     Row {
         default: Some("0"),
         live: Live::NoEffect,
+        fallback: Fallback::Listener,
         ..row(LISTENER, "concurrency", Kind::Int(&[(0, 1_024)]), "Threads that accept.")
     },
     Row {
         default: Some("0"),
         live: Live::NoEffect,
+        fallback: Fallback::Listener,
         ..row(
             LISTENER,
             "events_per_iter",
@@ -493,17 +501,24 @@ pub const OPTIONS: &[Row] = &[
     Row {
         default: Some("0660"),
         live: Live::NoEffect,
+        fallback: Fallback::Listener,
         ..row(LISTENER, "file_mode", Kind::Permissions, "Mode of a Unix socket.")
     },
-    Row { live: Live::NoEffect, ..row(LISTENER, "pool_name", Kind::Text, "Thread pool that accepts.") },
+    Row {
+        live: Live::NoEffect,
+        fallback: Fallback::Listener,
+        ..row(LISTENER, "pool_name", Kind::Text, "Thread pool that accepts.")
+    },
     Row {
         default: Some("true"),
         live: Live::NoEffect,
+        fallback: Fallback::Listener,
         ..row(MSGC_LISTENER, "enable", Kind::Bool, "Whether the socket is bound.")
     },
     Row {
         default: Some("0"),
         live: Live::NoEffect,
+        fallback: Fallback::Listener,
         ..row(
             MSGC_LISTENER,
             "accept_queue_backlog",
@@ -514,6 +529,7 @@ pub const OPTIONS: &[Row] = &[
     Row {
         default: Some("0660"),
         live: Live::NoEffect,
+        fallback: Fallback::Listener,
         ..row(MSGC_LISTENER, "file_mode", Kind::Permissions, "Mode of a Unix socket.")
     },
 ];
@@ -561,6 +577,7 @@ const fn row(scopes: &'static [&'static str], name: &'static str, kind: Kind, he
         shape: Shape::One,
         default: None,
         live: Live::Yes,
+        fallback: Fallback::None,
         origin: Origin::Reference,
         help,
     }
