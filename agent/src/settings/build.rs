@@ -338,11 +338,7 @@ impl Judge<'_> {
                     self.warn(Diagnostic::warning("unix-listen", message).at(place));
                     continue;
                 }
-                Err(bad) => {
-                    let fault = Diagnostic::error("bad-listen", format!("`Listen`: {bad}"));
-                    self.diagnostics.push(fault.at(place).help(bad.help()));
-                    continue;
-                }
+                Err(_) => continue, // the schema has told
             };
             if let Some(twin) = found.iter().find(|other| other.settings.address == address) {
                 let fault = Diagnostic::error("duplicate-listen", format!("{address} is listened on twice"));
