@@ -12,6 +12,7 @@ use alloc::{format, string::String, vec::Vec};
 use core::net::IpAddr;
 
 mod check;
+mod combine;
 mod index;
 mod mta;
 mod nearest;

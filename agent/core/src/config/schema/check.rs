@@ -1,8 +1,9 @@
 //! A whole configuration against the table: values that do not fit, instances that are none, names nobody has.
 //!
 //! A name is reported once, at its first place, with the number of the others: the files of an MTA hold thousands of
-//! bindings. Nothing below an unknown scope, or below one of the mail server's own, is looked at.
-use super::{Form, Instance, Live, Names, Row, ScopeRow, default_of, index, read};
+//! bindings. Nothing below an unknown scope, or below one of the mail server's own, is looked at. What only several options
+//! together can tell is judged in `combine`.
+use super::{Form, Instance, Live, Names, Row, ScopeRow, combine, default_of, index, read};
 use crate::config::{
     diagnostic::{Diagnostic, Diagnostics},
     place::Place,
@@ -35,6 +36,7 @@ pub fn check(scopes: &Scopes, diagnostics: &mut Diagnostics) {
     told.sort_by_key(|told| told.place);
     diagnostics.extend(told.into_iter().map(Told::into_diagnostic));
     diagnostics.extend(unlisted.into_diagnostic());
+    combine::check(scopes, diagnostics);
 }
 
 struct Check<'a> {
