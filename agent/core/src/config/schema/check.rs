@@ -3,7 +3,11 @@
 //! A name is reported once, at its first place, with the number of the others: the files of an MTA hold thousands of
 //! bindings. Nothing below an unknown scope, or below one of the mail server's own, is looked at. What only several options
 //! together can tell is judged in `combine`.
-use super::{Form, Instance, Live, Names, Row, ScopeRow, combine, default_of, index, read};
+use super::{
+    Entry, Form, Instance, Live, Names, Row, ScopeRow,
+    combine::{self, Gathered},
+    default_of, index, read,
+};
 use crate::config::{
     diagnostic::{Diagnostic, Diagnostics},
     place::Place,
@@ -27,27 +31,32 @@ pub fn check(scopes: &Scopes, diagnostics: &mut Diagnostics) {
         diagnostics,
         ignored: ignored(scopes),
         told: BTreeMap::new(),
+        idle: BTreeMap::new(),
         unlisted: Unlisted::default(),
         judged: 0,
+        gathered: Gathered::default(),
     };
     check.inside(scopes.root(), &GLOBAL);
-    let Check { told, unlisted, .. } = check;
-    let mut told: Vec<_> = told.into_values().collect();
+    let Check { told, idle, unlisted, gathered, .. } = check;
+    let mut told: Vec<_> = told.into_values().chain(idle.into_values()).collect();
     told.sort_by_key(|told| told.place);
     diagnostics.extend(told.into_iter().map(Told::into_diagnostic));
     diagnostics.extend(unlisted.into_diagnostic());
-    combine::check(scopes, diagnostics);
+    combine::check(scopes, &gathered, diagnostics);
 }
 
-struct Check<'a> {
-    diagnostics: &'a mut Diagnostics,
+struct Check<'a, 'd> {
+    diagnostics: &'d mut Diagnostics,
     /// Names that the operator answers for, in lower case.
     ignored: BTreeSet<String>,
     /// By scope and name.
     told: BTreeMap<(&'static str, String), Told>,
+    /// Options that are set and not acted on, by name.
+    idle: BTreeMap<&'static str, Told>,
     unlisted: Unlisted,
     /// Unknown names whose neighbours were looked for.
     judged: usize,
+    gathered: Gathered<'a>,
 }
 
 /// One report that stands for all places of a name.
@@ -57,15 +66,16 @@ struct Told {
     others: usize,
 }
 
-impl Check<'_> {
-    fn inside(&mut self, scope: Scope<'_>, row: &'static ScopeRow) {
+impl<'a> Check<'a, '_> {
+    fn inside(&mut self, scope: Scope<'a>, row: &'static ScopeRow) {
         for setting in scope.options() {
             let name = setting.name();
             match super::option(row.path, &name) {
-                Some(option) => self.known(option, setting),
+                Some(option) => self.known(scope, option, setting),
                 None => self.unknown_option(row, &name, setting.name_place()),
             }
         }
+        self.gathered.close();
         for inner in scope.scopes() {
             let Some(place) = inner.place() else { continue };
             match index::scope_below(row.path, inner.name()) {
@@ -75,30 +85,31 @@ impl Check<'_> {
         }
     }
 
-    fn known(&mut self, row: &'static Row, setting: Setting<'_>) {
-        let entries = match read(row, setting) {
-            Ok(entries) => entries,
-            Err(faults) => return self.diagnostics.extend(faults),
-        };
-        if row.live != Live::NoEffect {
-            return;
+    fn known(&mut self, scope: Scope<'a>, row: &'static Row, setting: Setting<'a>) {
+        match read(row, setting) {
+            Ok(entries) => {
+                if row.live == Live::NoEffect {
+                    self.idle(row, setting.name_place(), &entries);
+                }
+                self.gathered.add(scope, row, entries);
+            }
+            Err(faults) => self.diagnostics.extend(faults),
         }
-        if let Some(told) = self.told.get_mut(&(NO_EFFECT, row.name.into())) {
-            told.others += 1;
-            return;
-        }
-        let plain = |entries: &[super::Entry]| -> Vec<_> {
-            let key = |entry: &super::Entry| entry.key.as_ref().map(|(key, _)| key.clone());
-            entries.iter().map(|entry| (key(entry), entry.value.clone())).collect()
-        };
-        if default_of(row).is_some_and(|default| plain(&default) == plain(&entries)) {
-            return; // what is said is what happens anyway
-        }
-        let message = format!("`{}` has no effect in this version", row.name);
-        self.tell(NO_EFFECT, row.name, setting.name_place(), || Diagnostic::warning(NO_EFFECT, message));
     }
 
-    fn scope(&mut self, scope: Scope<'_>, row: &'static ScopeRow, place: Place) {
+    /// An option that nothing acts on: worth a word when it is not the default.
+    fn idle(&mut self, row: &'static Row, place: Place, entries: &[Entry]) {
+        if let Some(told) = self.idle.get_mut(row.name) {
+            told.place = place.min(told.place);
+            told.others += 1;
+        } else if !default_of(row).is_some_and(|default| alike(&default, entries)) {
+            let diagnostic =
+                Diagnostic::warning("no-effect", format!("`{}` has no effect in this version", row.name));
+            self.idle.insert(row.name, Told { place, diagnostic, others: 0 });
+        }
+    }
+
+    fn scope(&mut self, scope: Scope<'a>, row: &'static ScopeRow, place: Place) {
         let name = index::last(row.path);
         match (row.instance, scope.instance()) {
             (Instance::None, Some(instance)) => {
@@ -145,12 +156,18 @@ impl Told {
     }
 }
 
+/// Returns whether two values say the same, wherever they stand.
+fn alike(left: &[Entry], right: &[Entry]) -> bool {
+    let key = |entry: &Entry| entry.key.as_ref().map(|(key, _)| key.clone());
+    left.len() == right.len() && left.iter().zip(right).all(|(a, b)| key(a) == key(b) && a.value == b.value)
+}
+
 /// Returns the words of `ignore_names`; a value that does not fit is reported elsewhere.
 fn ignored(scopes: &Scopes) -> BTreeSet<String> {
     let setting = scopes.root().scope("cluster", None).and_then(|cluster| cluster.option("ignore_names"));
     let row = super::option("cluster", "ignore_names");
     let entries = row.zip(setting).and_then(|(row, setting)| read(row, setting).ok()).unwrap_or_default();
-    let text = |entry: super::Entry| match entry.value {
+    let text = |entry: Entry| match entry.value {
         super::Typed::Text(name) => Some(name.to_ascii_lowercase()),
         _ => None,
     };
@@ -188,8 +205,6 @@ fn misformed(row: &ScopeRow, instance: &str) -> Option<Diagnostic> {
         }
     }
 }
-
-const NO_EFFECT: &str = "no-effect";
 
 /// chosen: more names than anybody would read.
 const TOLD_MAX: usize = 512;

@@ -3,7 +3,7 @@
 //! Invariants: 1. each rule reads typed values; one that does not fit its row was reported before and counts as not set;
 //! 2. a rule with many places speaks once. Source: reference sections 2.2, 3.3, 4.5, 4.6, 5.2, 6.1 and 10.3. Not here: what
 //! needs other nodes, the host or the names of files.
-use super::{Entry, Typed, option, path, read};
+use super::{Entry, Row, Typed, option, path, read};
 use crate::config::{
     diagnostic::{Diagnostic, Diagnostics},
     place::Place,
@@ -17,13 +17,38 @@ mod objects;
 mod topology;
 mod vip;
 
+/// What rules need of scopes that there may be thousands of, gathered while all options are read: nothing is read twice.
+#[derive(Default)]
+pub(super) struct Gathered<'a> {
+    limits: objects::Limits,
+    services: Vec<vip::Service<'a>>,
+    open: Option<vip::Service<'a>>,
+}
+
+impl<'a> Gathered<'a> {
+    /// Takes the value of an option; those of one scope come together.
+    pub(super) fn add(&mut self, scope: Scope<'a>, row: &'static Row, entries: Vec<Entry>) {
+        let Some(entry) = entries.into_iter().next() else { return };
+        if vip::takes(scope, row) {
+            self.open.get_or_insert_with(|| vip::Service::of(scope)).set(row, entry);
+        } else {
+            self.limits.add(scope, row, &entry);
+        }
+    }
+
+    /// The scope has no more options.
+    pub(super) fn close(&mut self) {
+        self.services.extend(self.open.take());
+    }
+}
+
 /// Applies every rule.
-pub(super) fn check(scopes: &Scopes, diagnostics: &mut Diagnostics) {
+pub(super) fn check(scopes: &Scopes, gathered: &Gathered<'_>, diagnostics: &mut Diagnostics) {
     let root = scopes.root();
     bus::check(root, diagnostics);
-    objects::check(root, diagnostics);
+    objects::check(root, &gathered.limits, diagnostics);
     let blocks = topology::check(root, diagnostics);
-    vip::check(root, &blocks, diagnostics);
+    vip::check(root, &gathered.services, &blocks, diagnostics);
     logs::check(root, diagnostics);
     local_changes(root, diagnostics);
 }

@@ -15,7 +15,7 @@ use alloc::{
     vec::Vec,
 };
 
-impl Check<'_> {
+impl Check<'_, '_> {
     pub(super) fn unknown_option(&mut self, scope: &'static ScopeRow, name: &str, place: Place) {
         if self.is_passed_over(scope, name, mta::is_option) {
             return;

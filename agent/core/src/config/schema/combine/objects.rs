@@ -1,7 +1,10 @@
 //! Replicated objects: what each may be told, and the limits that need one.
 //!
 //! Source: reference sections 2.4, 4.2, 4.3, 4.5, 4.6 and 10.3.
-use super::{super::Typed, entries, one, text};
+use super::{
+    super::{Entry, Row, Typed},
+    entries, text,
+};
 use crate::config::{
     diagnostic::{Diagnostic, Diagnostics},
     place::Place,
@@ -18,16 +21,31 @@ const SHIPPED: [&str; 5] = [
     "shared_named_throttles",
 ];
 
-/// Limits, and the object whose counts they are compared with.
-const NEEDS: [(&str, &str); 5] = [
-    ("cluster_max_outbound_connections", "outbound_domains"),
-    ("cluster_scope_max_outbound_connections", "outbound_binding_domains"),
-    ("cluster_server_max_outbound_connections", "outbound_cidr"),
-    ("cluster_outbound_throttle_connections", "OBTC"),
-    ("cluster_outbound_throttle_messages", "OBTM"),
+/// A limit, and the object whose counts it is compared with.
+struct Need {
+    name: &'static str,
+    /// Whether it stands in a host.
+    host: bool,
+    object: &'static str,
+}
+
+const fn need(name: &'static str, object: &'static str) -> Need {
+    Need { name, host: false, object }
+}
+
+/// In a host it limits connections to an address, elsewhere those to a domain.
+const HOSTS_APART: &str = "Cluster_Max_Outbound_Connections";
+
+const NEEDS: [Need; 6] = [
+    need(HOSTS_APART, "outbound_domains"),
+    Need { host: true, ..need(HOSTS_APART, "outbound_cidr") },
+    need("Cluster_Scope_Max_Outbound_Connections", "outbound_binding_domains"),
+    need("Cluster_Server_Max_Outbound_Connections", "outbound_cidr"),
+    need("Cluster_Outbound_Throttle_Connections", "OBTC"),
+    need("Cluster_Outbound_Throttle_Messages", "OBTM"),
 ];
 
-pub(super) fn check(root: Scope<'_>, diagnostics: &mut Diagnostics) {
+pub(super) fn check(root: Scope<'_>, limits: &Limits, diagnostics: &mut Diagnostics) {
     let cluster = root.scope("cluster", None);
     let objects: Vec<_> = cluster.into_iter().flat_map(|cluster| cluster.instances("replicate")).collect();
     let mut kinds: BTreeSet<String> = objects.iter().map(|object| kind(*object)).collect();
@@ -37,9 +55,7 @@ pub(super) fn check(root: Scope<'_>, diagnostics: &mut Diagnostics) {
     for object in objects {
         options(object, diagnostics);
     }
-    let mut missing = Missing::default();
-    missing.look(root, &kinds);
-    missing.tell(diagnostics);
+    limits.tell(&kinds, diagnostics);
 }
 
 /// Returns the kind of an object, in lower case.
@@ -78,42 +94,35 @@ fn options(object: Scope<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Limits whose object is not replicated: first place and number of each.
+/// The limits that are set, each with its first place and the number of its places.
 #[derive(Default)]
-struct Missing([Option<(Place, usize, bool)>; NEEDS.len()]);
+pub(super) struct Limits([Option<(Place, usize)>; NEEDS.len()]);
 
-impl Missing {
-    fn look(&mut self, scope: Scope<'_>, kinds: &BTreeSet<String>) {
-        for ((name, needed), found) in NEEDS.into_iter().zip(&mut self.0) {
-            // In a host, the limit is on connections to an address.
-            let host = scope.name() == "host" && needed == "outbound_domains";
-            let needed = if host { "outbound_cidr" } else { needed };
-            if !kinds.contains(&needed.to_ascii_lowercase())
-                && let Some(entry) = one(scope, name).filter(|entry| limits(&entry.value))
-            {
-                let (place, count, _) = found.get_or_insert((entry.place, 0, host));
-                *place = entry.place.min(*place);
-                *count += 1;
-            }
-        }
-        for name in ["binding_group", "binding", "domain", "host"] {
-            scope.instances(name).for_each(|inner| self.look(inner, kinds));
-        }
+impl Limits {
+    pub(super) fn add(&mut self, scope: Scope<'_>, row: &Row, entry: &Entry) {
+        let host = || scope.name() == "host";
+        let same = |need: &Need| need.name == row.name && (need.name != HOSTS_APART || need.host == host());
+        let Some(at) = NEEDS.iter().position(same).filter(|_| limits(&entry.value)) else { return };
+        let (first, count) = self.0[at].get_or_insert((entry.place, 0));
+        *first = entry.place.min(*first);
+        *count += 1;
     }
 
-    fn tell(self, diagnostics: &mut Diagnostics) {
-        for ((name, needed), found) in NEEDS.into_iter().zip(self.0) {
-            let Some((place, count, host)) = found else { continue };
-            let needed = if host { "outbound_cidr" } else { needed };
-            let shown = super::super::rows_named(name).next().map_or(name, |row| row.name);
-            let message = format!("`{shown}` limits nothing: `{needed}` is not replicated");
+    fn tell(&self, kinds: &BTreeSet<String>, diagnostics: &mut Diagnostics) {
+        for (need, found) in NEEDS.iter().zip(self.0) {
+            let Some((place, count)) = found else { continue };
+            if kinds.contains(&need.object.to_ascii_lowercase()) {
+                continue;
+            }
+            let message = format!("`{}` limits nothing: `{}` is not replicated", need.name, need.object);
             let warning = Diagnostic::warning("limit-without-object", message).at(place);
             let warning = match count - 1 {
                 0 => warning,
                 1 => warning.expected("and in one other place"),
                 others => warning.expected(format!("and in {others} other places")),
             };
-            diagnostics.push(warning.help(format!("add `Replicate \"{needed}\" {{ }}` to scope `cluster`")));
+            diagnostics
+                .push(warning.help(format!("add `Replicate \"{}\" {{ }}` to scope `cluster`", need.object)));
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Source: reference sections 5.1, 5.2 and 10.3.
 use super::{
-    super::{Typed, nearest},
-    entries, one, place_of, text,
+    super::{Entry, Row, Typed, nearest},
+    entries, one, place_of,
 };
 use crate::config::{
     diagnostic::{Diagnostic, Diagnostics},
@@ -20,8 +20,8 @@ use alloc::{
 use convoy_common::{addr::Host, prefix::Prefix};
 use core::net::IpAddr;
 
-/// A binding or a socket, as far as it may move.
-struct Service<'a> {
+/// A binding or a socket, as far as it says anything about its address.
+pub(super) struct Service<'a> {
     scope: Scope<'a>,
     /// Whether it is a binding.
     binding: bool,
@@ -33,37 +33,68 @@ struct Service<'a> {
     follow: Option<(String, Place)>,
 }
 
-pub(super) fn check(root: Scope<'_>, blocks: &[Prefix], diagnostics: &mut Diagnostics) {
-    let services: Vec<_> = bindings(root).chain(sockets(root)).collect();
+/// Returns whether the option is one of a service's own.
+pub(super) fn takes(scope: Scope<'_>, row: &Row) -> bool {
+    match row.name {
+        "Enable_Duravip" | "Duravip_Preference" | "Duravip_Follow" => true,
+        "bind_address" => scope.name() == "binding",
+        _ => false,
+    }
+}
+
+pub(super) fn check(
+    root: Scope<'_>,
+    services: &[Service<'_>],
+    blocks: &[Prefix],
+    diagnostics: &mut Diagnostics,
+) {
     // All services of an address that moves move with it.
-    let moving: BTreeSet<_> = services
-        .iter()
-        .filter(|service| service.enabled.is_some())
-        .filter_map(|service| service.address)
-        .collect();
-    for service in &services {
-        let moves = service.address.is_some_and(|address| moving.contains(&address));
+    let moving: BTreeSet<_> =
+        services.iter().filter(|service| service.enabled.is_some()).filter_map(Service::address).collect();
+    for service in services {
+        let moves = service.address().is_some_and(|address| moving.contains(&address));
         together(service, moves, diagnostics);
         if let Some((target, place)) = &service.follow {
-            follow(service, target, *place, &services, diagnostics);
+            follow(root, service, (target, *place), services, diagnostics);
         }
     }
-    preferences(root, &services, diagnostics);
-    balance(root, &services, diagnostics);
-    places(root, &services, blocks, diagnostics);
+    preferences(root, services, diagnostics);
+    balance(root, services, diagnostics);
+    places(root, services, blocks, diagnostics);
 }
 
 impl<'a> Service<'a> {
-    fn of(scope: Scope<'a>, binding: bool, address: Option<IpAddr>) -> Self {
-        let enabled = one(scope, "enable_duravip").filter(|entry| entry.value == Typed::Bool(true));
-        Self {
-            scope,
-            binding,
-            address: address.filter(|address| !address.is_unspecified()),
-            enabled: enabled.map(|entry| entry.place),
-            preference: text(scope, "duravip_preference"),
-            follow: text(scope, "duravip_follow"),
+    /// A service that says nothing yet. The address of a socket is its name.
+    pub(super) fn of(scope: Scope<'a>) -> Self {
+        let binding = scope.name() == "binding";
+        let address = match scope.instance().filter(|_| !binding).map(value::endpoint) {
+            Some(Ok(Endpoint::Inet(address))) => Some(address.ip()),
+            _ => None,
+        };
+        Self { scope, binding, address, enabled: None, preference: None, follow: None }
+    }
+
+    pub(super) fn set(&mut self, row: &Row, entry: Entry) {
+        match (row.name, entry.value) {
+            ("Enable_Duravip", Typed::Bool(enabled)) => self.enabled = enabled.then_some(entry.place),
+            ("Duravip_Preference", Typed::Text(node)) => self.preference = Some((node, entry.place)),
+            ("Duravip_Follow", Typed::Text(target)) => self.follow = Some((target, entry.place)),
+            ("bind_address", Typed::Address(address)) => self.address = address,
+            _ => {}
         }
+    }
+
+    /// Returns the one address it has: its own, else that of its group, else the global one.
+    fn address(&self) -> Option<IpAddr> {
+        let outer = || {
+            let mut around = core::iter::successors(self.scope.parent(), |scope| scope.parent());
+            match around.find_map(|scope| one(scope, "bind_address"))?.value {
+                Typed::Address(address) => address,
+                _ => None,
+            }
+        };
+        let inherits = self.binding && self.address.is_none() && self.scope.option("bind_address").is_none();
+        self.address.or_else(|| if inherits { outer() } else { None }).filter(|ip| !ip.is_unspecified())
     }
 
     fn name(&self) -> String {
@@ -72,55 +103,27 @@ impl<'a> Service<'a> {
     }
 }
 
-/// Returns all bindings, those of groups too, each with its address: its own, its group's, or the global one.
-fn bindings(root: Scope<'_>) -> impl Iterator<Item = Service<'_>> {
-    let groups = root.instances("binding_group").flat_map(|group| group.instances("binding"));
-    root.instances("binding").chain(groups).map(move |scope| {
-        let mut at = Some(scope);
-        let mut address = None;
-        while let (Some(scope), None) = (at, address.as_ref()) {
-            address = one(scope, "bind_address");
-            at = scope.parent();
-        }
-        let address = match address.map(|entry| entry.value) {
-            Some(Typed::Address(address)) => address,
-            _ => None,
-        };
-        Service::of(scope, true, address)
-    })
-}
-
-fn sockets(root: Scope<'_>) -> impl Iterator<Item = Service<'_>> {
-    let listeners = LISTENERS.into_iter().filter_map(move |name| root.scope(name, None));
-    listeners.flat_map(|listener| listener.instances("listen")).map(|scope| {
-        let address = match scope.instance().map(value::endpoint) {
-            Some(Ok(Endpoint::Inet(address))) => Some(address.ip()),
-            _ => None,
-        };
-        Service::of(scope, false, address)
-    })
-}
-
 /// The options of one service among each other.
 fn together(service: &Service<'_>, moves: bool, diagnostics: &mut Diagnostics) {
-    let name = service.name();
+    let name = || service.name();
     if let (Some((_, follow)), Some(enabled)) = (&service.follow, service.enabled) {
-        let fault = Diagnostic::error("vip-follow-enabled", format!("{name} is enabled and follows another"));
+        let fault =
+            Diagnostic::error("vip-follow-enabled", format!("{} is enabled and follows another", name()));
         let fault = fault.at(*follow).note(enabled, "enabled here");
         diagnostics.push(fault.help("remove `Duravip_Follow` or `Enable_Duravip`"));
     }
     if let (Some((_, follow)), Some((_, place))) = (&service.follow, &service.preference) {
-        let message = format!("{name} follows another: its preference is not asked");
+        let message = format!("{} follows another: its preference is not asked", name());
         let warning = Diagnostic::warning("vip-preference-unused", message).at(*place);
         diagnostics
             .push(warning.note(*follow, "it follows").help("set the preference of the binding instead"));
     } else if let (None, false, Some((_, place))) = (service.enabled, moves, &service.preference) {
-        let message = format!("{name} does not move: its preference is not asked");
+        let message = format!("{} does not move: its preference is not asked", name());
         let warning = Diagnostic::warning("vip-preference-unused", message).at(*place);
         diagnostics.push(warning.help("write `Enable_Duravip = true` too"));
     }
-    if let (Some(place), None) = (service.enabled, service.address) {
-        let message = format!("{name} has no address of its own that could move");
+    if let (Some(place), None) = (service.enabled, service.address()) {
+        let message = format!("{} has no address of its own that could move", name());
         let help =
             if service.binding { "write `bind_address = 10.1.1.1`" } else { "name one address in `Listen`" };
         diagnostics.push(Diagnostic::warning("vip-no-address", message).at(place).help(help));
@@ -129,41 +132,63 @@ fn together(service: &Service<'_>, moves: bool, diagnostics: &mut Diagnostics) {
 
 /// A socket that follows: its target must be a binding that moves, on another address.
 fn follow(
+    root: Scope<'_>,
     service: &Service<'_>,
-    target: &str,
-    place: Place,
+    (target, place): (&str, Place),
     services: &[Service<'_>],
     diagnostics: &mut Diagnostics,
 ) {
     let wanted = value::ip(target).ok();
     let fits = |other: &&Service<'_>| match wanted {
-        Some(address) => other.address == Some(address),
+        Some(address) => other.address() == Some(address),
         None => other.scope.instance() == Some(target),
     };
     let Some(found) = services.iter().filter(|other| other.binding).find(fits) else {
-        let what = if wanted.is_some() { "no binding has the address" } else { "there is no binding" };
-        let fault = Diagnostic::error("vip-follow-target", format!("`Duravip_Follow`: {what} `{target}`"));
-        let fault = fault.at(place);
-        let names = services.iter().filter(|other| other.binding).filter_map(|other| other.scope.instance());
-        let socket = services.iter().find(|other| !other.binding && fits(other));
-        diagnostics.push(match (socket, nearest(target, names.take(NAMES_MAX))) {
-            (Some(socket), _) => {
-                fault.note(place_of(socket.scope), "this is a socket: only bindings are followed")
-            }
-            (None, Some(meant)) => fault.help(format!("did you mean `{meant}`?")),
-            (None, None) => fault.help("name a binding, or the address of one"),
+        diagnostics.push(match binding(root, target) {
+            Some(silent) => still(target, place_of(silent), place),
+            None => no_target(root, target, place, services.iter().filter(|other| !other.binding).find(fits)),
         });
         return;
     };
-    if service.address.is_some() && found.address == service.address {
+    if service.address().is_some() && found.address() == service.address() {
         let fault = Diagnostic::error("vip-follow-itself", "`Duravip_Follow`: both have the same address");
         let fault = fault.at(place).note(place_of(found.scope), "this binding has it too");
         diagnostics.push(fault.help("use different addresses, or `Enable_Duravip` instead"));
     } else if found.enabled.is_none() {
-        let message = format!("`Duravip_Follow`: {} does not move", found.name());
-        let warning = Diagnostic::warning("vip-follow-still", message).at(place);
-        diagnostics.push(warning.note(place_of(found.scope), "it needs `Enable_Duravip = true`"));
+        diagnostics.push(still(found.scope.instance().unwrap_or_default(), place_of(found.scope), place));
     }
+}
+
+fn still(name: &str, binding: Place, place: Place) -> Diagnostic {
+    let message = format!("`Duravip_Follow`: binding `{name}` does not move");
+    Diagnostic::warning("vip-follow-still", message)
+        .at(place)
+        .note(binding, "it needs `Enable_Duravip = true`")
+}
+
+fn no_target(root: Scope<'_>, target: &str, place: Place, socket: Option<&Service<'_>>) -> Diagnostic {
+    let what = if value::ip(target).is_ok() { "no binding has the address" } else { "there is no binding" };
+    let fault = Diagnostic::error("vip-follow-target", format!("`Duravip_Follow`: {what} `{target}`"));
+    let fault = fault.at(place);
+    let names = bindings(root).filter_map(Scope::instance);
+    match (socket, nearest(target, names.take(NAMES_MAX))) {
+        (Some(socket), _) => {
+            fault.note(place_of(socket.scope), "this is a socket: only bindings are followed")
+        }
+        (None, Some(meant)) => fault.help(format!("did you mean `{meant}`?")),
+        (None, None) => fault.help("name a binding, or the address of one"),
+    }
+}
+
+/// Returns the binding of that name, also one in a group.
+fn binding<'a>(root: Scope<'a>, name: &str) -> Option<Scope<'a>> {
+    let of = |scope: Scope<'a>| scope.scope("binding", Some(name));
+    of(root).or_else(|| root.instances("binding_group").find_map(of))
+}
+
+fn bindings(root: Scope<'_>) -> impl Iterator<Item = Scope<'_>> {
+    let groups = root.instances("binding_group").flat_map(|group| group.instances("binding"));
+    root.instances("binding").chain(groups)
 }
 
 /// Preferences name members, and services of one address the same one.
@@ -182,7 +207,7 @@ fn preferences(root: Scope<'_>, services: &[Service<'_>], diagnostics: &mut Diag
                 None => warning.help("name a node, as `msgc_server` has it in `peers`"),
             });
         }
-        let Some(address) = service.address else { continue };
+        let Some(address) = service.address() else { continue };
         match first.get(&address) {
             Some((other, other_place)) if !other.eq_ignore_ascii_case(name) => {
                 let message = format!("{address} prefers two nodes, `{other}` and `{name}`");
@@ -221,7 +246,7 @@ fn places(root: Scope<'_>, services: &[Service<'_>], blocks: &[Prefix], diagnost
     }
     let mut homeless: Option<(IpAddr, Place, usize)> = None;
     for service in services {
-        let (Some(place), Some(address)) = (service.enabled, service.address) else { continue };
+        let (Some(place), Some(address)) = (service.enabled, service.address()) else { continue };
         if let Some(used) = fixed.get(&address.to_canonical()) {
             let fault =
                 Diagnostic::error("vip-management", format!("{address} moves, but a node is reached by it"));
@@ -245,15 +270,5 @@ fn places(root: Scope<'_>, services: &[Service<'_>], blocks: &[Prefix], diagnost
     }
 }
 
-/// Listeners whose sockets may move.
-const LISTENERS: [&str; 7] = [
-    "esmtp_listener",
-    "ecstream_listener",
-    "http_listener",
-    "xmpp_listener",
-    "control_listener",
-    "eccluster_listener",
-    "msgcserver_listener",
-];
 /// chosen: enough to look for a slip of the hand in.
 const NAMES_MAX: usize = 1_000;
