@@ -194,13 +194,6 @@ impl Judge<'_> {
                     continue;
                 }
             };
-            if *name != *key {
-                let message = format!("peer `{key}` is not written in lower case");
-                let warning = Diagnostic::warning("uppercase-peer", message).at(key_place);
-                self.warn(
-                    warning.help(format!("write `{name}`: other programs that read this file refuse it")),
-                );
-            }
             self.peer_address(&name, address, place);
             if let Some(first) = peers.get(&name) {
                 let message = format!("peer `{name}` is listed twice");

@@ -81,8 +81,9 @@ impl Check<'_, '_> {
             (Names::Ours, None) => self.tell(scope.path, name, place, fault),
             (Names::Ours, Some(help)) => self.tell(scope.path, name, place, || fault().help(help)),
             (Names::Mixed, Some(help)) => {
+                let pause = if help.ends_with('?') { " If" } else { "; if" };
                 let way_out =
-                    format!("{help}; if the name is right, add it to `ignore_names` in scope `cluster`");
+                    format!("{help}{pause} the name is right, add it to `ignore_names` in scope `cluster`");
                 self.tell(scope.path, name, place, || fault().help(way_out));
             }
             (Names::Mixed, None) => self.unlisted.add(name, place),

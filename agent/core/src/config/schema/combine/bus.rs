@@ -1,5 +1,5 @@
 //! Group communication: numbers that must fit each other.
-use super::{super::Typed, one};
+use super::{super::Typed, entries, one};
 use crate::{
     config::{
         diagnostic::{Diagnostic, Diagnostics},
@@ -12,6 +12,7 @@ use alloc::format;
 
 pub(super) fn check(root: Scope<'_>, diagnostics: &mut Diagnostics) {
     port(root, diagnostics);
+    peers(root, diagnostics);
     for name in ["msgc_server", "msgc_client"] {
         root.scope(name, None).into_iter().for_each(|scope| keepalive(scope, diagnostics));
     }
@@ -40,6 +41,20 @@ fn port(root: Scope<'_>, diagnostics: &mut Diagnostics) {
             None => warning,
         };
         diagnostics.push(warning.help(format!("write `port = {bound}`")));
+    }
+}
+
+/// Other programs that read the list take names in lower case only.
+fn peers(root: Scope<'_>, diagnostics: &mut Diagnostics) {
+    let all = root.scope("msgc_server", None).and_then(|server| entries(server, "peers")).unwrap_or_default();
+    for (key, place) in all.into_iter().filter_map(|entry| entry.key) {
+        let lower = key.to_ascii_lowercase();
+        if lower != key {
+            let message = format!("peer `{key}` is not written in lower case");
+            let warning = Diagnostic::warning("uppercase-peer", message).at(place);
+            diagnostics
+                .push(warning.help(format!("write `{lower}`: other programs that read this file refuse it")));
+        }
     }
 }
 

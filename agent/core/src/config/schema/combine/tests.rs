@@ -99,6 +99,23 @@ fn blocks_are_described_once_and_have_an_interface() {
 }
 
 #[test]
+fn rules_are_bounded_whatever_the_file_holds() {
+    let many = (0..300).fold(String::new(), |text, n| {
+        text + &format!("Topology 10.{}.{}.0/24 {{ interface = a }}\n", n / 256, n % 256)
+    });
+    told(&format!("cluster {{ {many} }}"), &["too-many-blocks"]);
+    let lost = (0..3_000).fold(String::new(), |text, n| {
+        text + &format!(
+            "Binding b{n} {{ }}\nESMTP_Listener {{ Listen 10.2.0.1:{} {{ Duravip_Follow = c{n} }} }}\n",
+            n + 1
+        )
+    });
+    let (config, mut diagnostics) = load_files(&[("m", &lost)]);
+    check(&config.scopes, &mut diagnostics);
+    assert_eq!(diagnostics.errors(), 3_000);
+}
+
+#[test]
 fn one_address_a_step_is_slow_when_many_have_no_preference() {
     let set = "cluster { duravip_balance_set_size = 1 }";
     told(&cluster(set), &[]);
@@ -161,6 +178,10 @@ fn group_communication_agrees_with_itself() {
     told(&format!("msgc_server {{ port = 4809 }} {listener}"), &[]);
     told(&format!("msgc_server {{ port = 4810 }} {listener}"), &["port-differs"]);
     told("msgc_server { port = 4810 }", &[]);
+    told(
+        "msgc_server { peers = [ mx1 = 10.0.0.1  Mx2 = 10.0.0.2  MX3 = 10.0.0.3 ] }",
+        &["uppercase-peer", "uppercase-peer"],
+    );
     told("msgc_server { idle_timeout = 5 }", &["keepalive-too-long"]);
     told("msgc_client { keepalive_interval = 30 }", &["keepalive-too-long"]);
     told("msgc_server { keepalive_interval = 60  idle_timeout = 300 }", &[]);

@@ -15,6 +15,12 @@ pub(super) fn check(root: Scope<'_>, diagnostics: &mut Diagnostics) -> Vec<Prefi
     let mut blocks: Vec<(Prefix, Scope<'_>)> = Vec::new();
     let all = root.scope("cluster", None).into_iter().flat_map(|cluster| cluster.instances("topology"));
     for scope in all {
+        if blocks.len() == BLOCKS_MAX {
+            let fault =
+                Diagnostic::error("too-many-blocks", format!("more than {BLOCKS_MAX} `Topology` scopes"));
+            diagnostics.push(fault.at(place_of(scope)).help("describe larger blocks"));
+            break;
+        }
         let Some(block) = scope.instance().and_then(|instance| value::prefix(instance).ok()) else {
             continue;
         };
@@ -45,3 +51,6 @@ fn mask(scope: Scope<'_>, block: Prefix, diagnostics: &mut Diagnostics) {
         diagnostics.push(fault.at(set.place).expected(format!("expected 0 to {most}")));
     }
 }
+
+/// chosen: a host has far fewer interfaces, and every address that moves is compared with all blocks.
+const BLOCKS_MAX: usize = 256;

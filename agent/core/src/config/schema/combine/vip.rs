@@ -5,17 +5,19 @@ use super::{
     super::{Entry, Row, Typed, nearest},
     entries, one, place_of,
 };
-use crate::config::{
-    diagnostic::{Diagnostic, Diagnostics},
-    place::Place,
-    scopes::Scope,
-    value::{self, Endpoint},
+use crate::{
+    bounds,
+    config::{
+        diagnostic::{Diagnostic, Diagnostics},
+        place::Place,
+        scopes::Scope,
+        value::{self, Endpoint},
+    },
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     format,
     string::String,
-    vec::Vec,
 };
 use convoy_common::{addr::Host, prefix::Prefix};
 use core::net::IpAddr;
@@ -51,11 +53,12 @@ pub(super) fn check(
     // All services of an address that moves move with it.
     let moving: BTreeSet<_> =
         services.iter().filter(|service| service.enabled.is_some()).filter_map(Service::address).collect();
+    let targets = Targets::of(services);
     for service in services {
         let moves = service.address().is_some_and(|address| moving.contains(&address));
         together(service, moves, diagnostics);
         if let Some((target, place)) = &service.follow {
-            follow(root, service, (target, *place), services, diagnostics);
+            follow(root, service, (target, *place), &targets, diagnostics);
         }
     }
     preferences(root, services, diagnostics);
@@ -135,18 +138,15 @@ fn follow(
     root: Scope<'_>,
     service: &Service<'_>,
     (target, place): (&str, Place),
-    services: &[Service<'_>],
+    targets: &Targets<'_>,
     diagnostics: &mut Diagnostics,
 ) {
-    let wanted = value::ip(target).ok();
-    let fits = |other: &&Service<'_>| match wanted {
-        Some(address) => other.address() == Some(address),
-        None => other.scope.instance() == Some(target),
-    };
-    let Some(found) = services.iter().filter(|other| other.binding).find(fits) else {
-        diagnostics.push(match binding(root, target) {
-            Some(silent) => still(target, place_of(silent), place),
-            None => no_target(root, target, place, services.iter().filter(|other| !other.binding).find(fits)),
+    let Some(found) = Targets::find(&targets.bindings, target) else {
+        let suggest = diagnostics.errors() < bounds::CONFIG_ERRORS_MAX;
+        diagnostics.push(if let Some(silent) = binding(root, target) {
+            still(target, place_of(silent), place)
+        } else {
+            no_target(root, (target, place), Targets::find(&targets.sockets, target), suggest)
         });
         return;
     };
@@ -166,17 +166,57 @@ fn still(name: &str, binding: Place, place: Place) -> Diagnostic {
         .note(binding, "it needs `Enable_Duravip = true`")
 }
 
-fn no_target(root: Scope<'_>, target: &str, place: Place, socket: Option<&Service<'_>>) -> Diagnostic {
+fn no_target(
+    root: Scope<'_>,
+    (target, place): (&str, Place),
+    socket: Option<&Service<'_>>,
+    suggest: bool,
+) -> Diagnostic {
     let what = if value::ip(target).is_ok() { "no binding has the address" } else { "there is no binding" };
     let fault = Diagnostic::error("vip-follow-target", format!("`Duravip_Follow`: {what} `{target}`"));
     let fault = fault.at(place);
-    let names = bindings(root).filter_map(Scope::instance);
-    match (socket, nearest(target, names.take(NAMES_MAX))) {
+    let names = bindings(root).filter_map(Scope::instance).take(if suggest { NAMES_MAX } else { 0 });
+    match (socket, nearest(target, names)) {
         (Some(socket), _) => {
             fault.note(place_of(socket.scope), "this is a socket: only bindings are followed")
         }
         (None, Some(meant)) => fault.help(format!("did you mean `{meant}`?")),
         (None, None) => fault.help("name a binding, or the address of one"),
+    }
+}
+
+/// Services that say something about their address, by name and by address.
+#[derive(Default)]
+struct Targets<'s> {
+    bindings: Index<'s>,
+    sockets: Index<'s>,
+}
+
+type Index<'s> = (BTreeMap<&'s str, &'s Service<'s>>, BTreeMap<IpAddr, &'s Service<'s>>);
+
+impl<'s> Targets<'s> {
+    /// Empty when nobody follows.
+    fn of(services: &'s [Service<'s>]) -> Self {
+        let mut targets = Self::default();
+        if services.iter().all(|service| service.follow.is_none()) {
+            return targets;
+        }
+        for service in services {
+            let (names, addresses) =
+                if service.binding { &mut targets.bindings } else { &mut targets.sockets };
+            names.entry(service.scope.instance().unwrap_or_default()).or_insert(service);
+            if let Some(address) = service.address() {
+                addresses.entry(address).or_insert(service);
+            }
+        }
+        targets
+    }
+
+    fn find((names, addresses): &Index<'s>, target: &str) -> Option<&'s Service<'s>> {
+        match value::ip(target) {
+            Ok(address) => addresses.get(&address).copied(),
+            Err(_) => names.get(target).copied(),
+        }
     }
 }
 
@@ -195,14 +235,17 @@ fn bindings(root: Scope<'_>) -> impl Iterator<Item = Scope<'_>> {
 fn preferences(root: Scope<'_>, services: &[Service<'_>], diagnostics: &mut Diagnostics) {
     let peers =
         root.scope("msgc_server", None).and_then(|server| entries(server, "peers")).unwrap_or_default();
-    let peers: Vec<_> = peers.into_iter().filter_map(|peer| Some(peer.key?.0.to_ascii_lowercase())).collect();
+    let peers: BTreeSet<_> =
+        peers.into_iter().filter_map(|peer| Some(peer.key?.0.to_ascii_lowercase())).collect();
     let mut first: BTreeMap<IpAddr, (&str, Place)> = BTreeMap::new();
     for service in services.iter().filter(|service| service.enabled.is_some()) {
         let Some((name, place)) = &service.preference else { continue };
         if !peers.is_empty() && !peers.contains(&name.to_ascii_lowercase()) {
             let message = format!("`Duravip_Preference`: `{name}` is not among the peers");
             let warning = Diagnostic::warning("vip-preference-stranger", message).at(*place);
-            diagnostics.push(match nearest(name, peers.iter().map(|peer| &**peer)) {
+            let suggest = diagnostics.warnings() < bounds::CONFIG_WARNINGS_MAX;
+            let names = peers.iter().map(|peer| &**peer).take(if suggest { NAMES_MAX } else { 0 });
+            diagnostics.push(match nearest(name, names) {
                 Some(meant) => warning.help(format!("did you mean `{meant}`?")),
                 None => warning.help("name a node, as `msgc_server` has it in `peers`"),
             });

@@ -147,36 +147,36 @@ fn a_name_that_nobody_has_is_an_error_in_a_scope_of_ours() {
 
 #[test]
 fn a_slip_is_an_error_where_the_mail_server_has_names_too() {
-    let way_out = "; if the name is right, add it to `ignore_names` in scope `cluster`";
+    let way_out = " the name is right, add it to `ignore_names` in scope `cluster`";
     check_told(
         "msgc_sever { }",
         "unknown-scope",
         "`msgc_sever` is not a valid scope name in the global scope",
-        &format!("did you mean `msgc_server`?{way_out}"),
+        &format!("did you mean `msgc_server`? If{way_out}"),
     );
     check_told(
         "Domain example.com { Outbound_Throtle_Messages = 100 }",
         "unknown-option",
         "`Outbound_Throtle_Messages` is not a valid option name in scope `Domain`",
-        &format!("did you mean `Outbound_Throttle_Messages`?{way_out}"),
+        &format!("did you mean `Outbound_Throttle_Messages`? If{way_out}"),
     );
     check_told(
         "Domain example.com { max_retrys = 100 }",
         "unknown-option",
         "`max_retrys` is not a valid option name in scope `Domain`",
-        &format!("did you mean `max_retries`?{way_out}"),
+        &format!("did you mean `max_retries`? If{way_out}"),
     );
     check_told(
         "Replicate \"inbound_cidr\" {}",
         "unknown-scope",
         "`replicate` is not a valid scope name in the global scope",
-        &format!("`Replicate` stands inside `cluster`{way_out}"),
+        &format!("`Replicate` stands inside `cluster`; if{way_out}"),
     );
     check_told(
         "heartbeats_per_sec = 5",
         "unknown-option",
         "`heartbeats_per_sec` is not a valid option name in the global scope",
-        &format!("`heartbeats_per_sec` is an option of scope `cluster`{way_out}"),
+        &format!("`heartbeats_per_sec` is an option of scope `cluster`; if{way_out}"),
     );
     let known = "cluster { ignore_names = ( Max_Retrys msgc_sever ) } max_retrys = 5 msgc_sever { x = 1 }";
     assert_eq!(told(known), vec![]);
