@@ -315,12 +315,12 @@ impl Judge<'_> {
         let mut found: Vec<JudgedListen> = Vec::new();
         let Some(listener) = listener else {
             let view = View { path: LISTEN, scopes: Vec::new() };
-            let address = SocketAddr::from(([0, 0, 0, 0], PEER_PORT));
-            return vec![JudgedListen {
-                settings: listen(&view, address),
-                enabled: true,
-                place: Place::default(),
-            }];
+            let address = match View::of(root, "cluster").one("cluster_listener") {
+                Some(Typed::Endpoint(Endpoint::Inet(address))) => address,
+                _ => SocketAddr::from(([0, 0, 0, 0], PEER_PORT)),
+            };
+            let settings = listen(&view, address);
+            return vec![JudgedListen { settings, enabled: true, place: Place::default() }];
         };
         for scope in listener.instances("Listen") {
             let (Some(instance), Some(place)) = (scope.instance(), scope.place()) else { continue };

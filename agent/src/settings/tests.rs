@@ -236,6 +236,18 @@ fn listeners_need_an_address_and_a_port() {
 }
 
 #[test]
+fn the_old_option_for_a_listener_is_read_when_there_is_no_listener() {
+    let addresses = |text: &str| -> Vec<_> {
+        let settings = loaded(text, &environment()).unwrap().settings;
+        settings.listens.iter().map(|listen| listen.address.to_string()).collect()
+    };
+    assert_eq!(addresses("cluster { cluster_listener = \"10.0.0.1:4900\" }"), ["10.0.0.1:4900"]);
+    let both = "cluster { cluster_listener = \"*:4900\" } ECCluster_Listener { Listen \"*:4901\" { } }";
+    assert_eq!(addresses(both), ["0.0.0.0:4901"]);
+    check_told("cluster { cluster_listener = \"*:4900\" }", "deprecated", "`cluster_listener` is deprecated");
+}
+
+#[test]
 fn objects_are_known_by_their_names() {
     let replicate = |what: &str| format!("cluster {{ Replicate {what} }}");
     check_told(

@@ -26,7 +26,7 @@ pub use mta::is_known as is_mta_name;
 pub use nearest::nearest;
 pub use page::{manual, pages};
 pub use read::{Entry, default_of, read};
-pub use table::{NOT_READ, OPTIONS, SCOPES};
+pub use table::{DEPRECATED, NOT_READ, OPTIONS, SCOPES};
 
 /// One scope.
 #[derive(Clone, Copy, Debug)]

@@ -88,7 +88,11 @@ fn the_sample_of_one_host_has_every_option_of_the_clusters_scopes() {
         "msgcserver_listener",
         "ECCluster_Listener",
     ];
-    has_every_option("convoyd.conf", &complete, &["parameters", "binding_group", "pool_name"]);
+    has_every_option(
+        "convoyd.conf",
+        &complete,
+        &["parameters", "binding_group", "pool_name", "cluster_listener"],
+    );
     has_every_option("eccluster.conf", &["Logs", "Logs::Manager::Node"], &[]);
 }
 

@@ -4,7 +4,7 @@
 //! bindings. Nothing below an unknown scope, or below one of the mail server's own, is looked at. What only several options
 //! together can tell is judged in `combine`.
 use super::{
-    Entry, Form, Instance, Live, Names, Row, ScopeRow,
+    DEPRECATED, Entry, Form, Instance, Live, Names, Row, ScopeRow,
     combine::{self, Gathered},
     default_of, index, read,
 };
@@ -88,6 +88,11 @@ impl<'a> Check<'a, '_> {
     fn known(&mut self, scope: Scope<'a>, row: &'static Row, setting: Setting<'a>) {
         match read(row, setting) {
             Ok(entries) => {
+                let instead = DEPRECATED.iter().find(|(path, name, _)| *name == row.name && row.is_in(path));
+                if let Some((.., instead)) = instead {
+                    let warning = Diagnostic::warning("deprecated", format!("`{}` is deprecated", row.name));
+                    self.diagnostics.push(warning.at(setting.name_place()).help(*instead));
+                }
                 if row.live == Live::NoEffect {
                     self.idle(row, setting.name_place(), &entries);
                 }

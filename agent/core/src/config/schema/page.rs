@@ -99,15 +99,23 @@ impl Page {
     }
 }
 
-/// Returns the options of a scope that are not also options of the scope around it, and that scope when there are others.
-fn own_options(scope: &ScopeRow) -> (Vec<&'static Row>, Option<&'static str>) {
+/// Returns the options of a scope that are not also options of the scope around it, and what is said of those that are.
+fn own_options(scope: &ScopeRow) -> (Vec<&'static Row>, Option<String>) {
     let outer = index::parent(scope.path);
-    let (inherited, own): (Vec<_>, Vec<_>) = OPTIONS
-        .iter()
-        .filter(|row| row.is_in(scope.path))
-        .partition(|row| !outer.is_empty() && row.is_in(outer));
-    let outer = SCOPES.iter().map(|row| row.path).find(|path| *path == outer && !inherited.is_empty());
-    (own, outer)
+    let here = OPTIONS.iter().filter(|row| row.is_in(scope.path));
+    let (shared, own): (Vec<_>, Vec<_>) = here.partition(|row| !outer.is_empty() && row.is_in(outer));
+    if shared.is_empty() {
+        return (own, None);
+    }
+    let all = OPTIONS.iter().filter(|row| row.is_in(outer)).count() == shared.len();
+    let names = shared.iter().map(|row| format!("`{}`", row.name)).collect::<Vec<_>>().join(", ");
+    let which = if all { "all of them".into() } else { names };
+    (
+        own,
+        Some(format!(
+            "Options of `{outer}` may stand here too, and are taken from there when they do not: {which}."
+        )),
+    )
 }
 
 fn instance(scope: &ScopeRow) -> String {

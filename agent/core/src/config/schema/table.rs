@@ -21,23 +21,39 @@ pub static SCOPES: &[ScopeRow] = &ALL_SCOPES;
 /// All options, by area.
 pub static OPTIONS: &[Row] = &ALL_OPTIONS;
 
-/// Names of the reference that this version does not read: scope, name, what to do about it.
-pub const NOT_READ: &[(&str, &str, &str)] = &[
-    ("cluster", "mbus_daemon", "the Spread bus is gone since 3.4; remove the option"),
-    ("cluster", "cluster_listener", "write `ECCluster_Listener { Listen \"*:4802\" {} }` outside `cluster`"),
+/// Names of the reference that this version does not read: scopes, name, what to do about it.
+pub const NOT_READ: &[(&[&str], &str, &str)] = &[
+    (&["cluster"], "mbus_daemon", "the Spread bus is gone since 3.4; remove the option"),
     (
-        "cluster",
+        &["cluster"],
         "subcluster",
         "the subcluster comes from the environment variable EC_SUB_CLUSTER; remove the option",
     ),
-    ("cluster", "dml", "the statistics pipeline of version 2 is gone; remove the option"),
-    ("cluster", "replicate", "write one `Replicate \"object\" {}` scope for each object"),
+    (&["cluster"], "dml", "the statistics pipeline of version 2 is gone; remove the option"),
+    (&["cluster"], "replicate", "write one `Replicate \"object\" {}` scope for each object"),
     (
-        "cluster::Replicate",
+        &["cluster::Replicate"],
         "replication_name",
         "the name of the scope is the name of the object; remove the option",
     ),
+    (GROUP_LISTENER, "concurrency", UNUSED),
+    (GROUP_LISTENER, "disable_nagle_algorithm", UNUSED),
+    (GROUP_LISTENER, "events_per_iter", UNUSED),
+    (GROUP_LISTENER, "listen_backlog", UNUSED),
+    (GROUP_LISTENER, "pool_name", UNUSED),
+    (GROUP_LISTENER, "tcp_recv_buffer_size", UNUSED),
+    (GROUP_LISTENER, "tcp_send_buffer_size", UNUSED),
 ];
+
+/// Options that are read, although something else has taken their place: scope, name, what to write instead.
+pub const DEPRECATED: &[(&str, &str, &str)] = &[(
+    "cluster",
+    "cluster_listener",
+    "write `ECCluster_Listener { Listen \"*:4802\" {} }` outside `cluster`",
+)];
+
+const GROUP_LISTENER: &[&str] = &["msgcserver_listener", "msgcserver_listener::Listen"];
+const UNUSED: &str = "the listener of group communication has no use for it; remove the option";
 
 static ALL_SCOPES: [ScopeRow; count_scopes()] = join_scopes();
 static ALL_OPTIONS: [Row; count_options()] = join_options();

@@ -20,8 +20,9 @@ impl Check<'_, '_> {
         if self.is_passed_over(scope, name, mta::is_option) {
             return;
         }
-        let gone =
-            NOT_READ.iter().find(|(path, gone, _)| *path == scope.path && gone.eq_ignore_ascii_case(name));
+        let gone = NOT_READ
+            .iter()
+            .find(|(paths, gone, _)| paths.contains(&scope.path) && gone.eq_ignore_ascii_case(name));
         if let Some((.., why)) = gone {
             let message = format!("option `{name}` {} is passed over", place_name(scope));
             self.tell(scope.path, name, place, || {

@@ -28,7 +28,7 @@ pub fn manual() -> String {
 }
 
 fn section(scope: &ScopeRow, text: &mut Vec<String>) {
-    let (rows, outer) = own_options(scope);
+    let (rows, shared) = own_options(scope);
     // An option that stands in many scopes is described once, in the first of them.
     let (rows, elsewhere): (Vec<&Row>, Vec<&Row>) =
         rows.into_iter().partition(|row: &&Row| row.scopes.first() == Some(&scope.path));
@@ -38,11 +38,8 @@ fn section(scope: &ScopeRow, text: &mut Vec<String>) {
         quoted(&instance(scope)),
         roff(scope.help)
     ));
-    if let Some(outer) = outer {
-        text.push(format!(
-            "Also the options of {}; what is not set here is taken from there.\n",
-            roff(outer)
-        ));
+    if let Some(shared) = shared {
+        text.push(format!("{}\n", roff(&shared)));
     }
     if !elsewhere.is_empty() {
         let names: Vec<_> =

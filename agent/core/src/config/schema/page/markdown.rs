@@ -25,14 +25,13 @@ fn area(page: &Page) -> String {
 
 /// A section for one scope.
 fn section(scope: &ScopeRow) -> String {
-    let (rows, outer) = own_options(scope);
+    let (rows, shared) = own_options(scope);
     let mut text = vec![format!("\n## `{}{}`\n\n{}\n", scope.path, instance(scope), scope.help)];
     if let Some(form) = form(scope) {
         text.push(format!("The instance is {form}.\n"));
     }
-    if let Some(outer) = outer {
-        let also = if rows.is_empty() { "The" } else { "Also the" };
-        text.push(format!("\n{also} options of `{outer}`; what is not set here is taken from there.\n"));
+    if let Some(shared) = shared {
+        text.push(format!("\n{shared}\n"));
     }
     if rows.is_empty() {
         return text.concat();

@@ -54,6 +54,14 @@ pub(super) const OPTIONS: &[Row] = &[
     )
     .default("ec_cluster")
     .live(Live::Restart),
+    Row::new(
+        CLUSTER,
+        "cluster_listener",
+        Kind::Endpoint,
+        "Where the other nodes reach this one, when there is no `ECCluster_Listener`. Deprecated.",
+    )
+    .live(Live::Restart)
+    .changed("*:4802", "unset, the sockets are those of `ECCluster_Listener`, and that is its default"),
     Row::new(CLUSTER, "control_group", Kind::Text, "Group on which nodes accept console commands.")
         .default("ec_console")
         .live(Live::NoEffect),

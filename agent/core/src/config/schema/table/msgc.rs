@@ -51,6 +51,9 @@ pub(super) const OPTIONS: &[Row] = &[
         .default("( \"127.0.0.1:4809\" )")
         .live(Live::NoEffect),
     Row::new(CLIENT, "bind_address", Kind::Ip, "Local address of the connection.").live(Live::NoEffect),
+    Row::new(BOTH, "enabled", Kind::Bool, "Whether this part of group communication runs.")
+        .default("true")
+        .live(Live::NoEffect),
     Row::new(
         BOTH,
         "connect_timeout",

@@ -146,6 +146,22 @@ fn a_name_that_nobody_has_is_an_error_in_a_scope_of_ours() {
 }
 
 #[test]
+fn what_is_gone_or_has_no_use_is_a_warning() {
+    check_told(
+        "msgcserver_listener { Listen :4809 { listen_backlog = 5 } }",
+        "not-read",
+        "option `listen_backlog` in scope `msgcserver_listener::Listen` is passed over",
+        "the listener of group communication has no use for it; remove the option",
+    );
+    check_told(
+        "cluster { cluster_listener = \"*:4900\" }",
+        "deprecated",
+        "`cluster_listener` is deprecated",
+        "write `ECCluster_Listener { Listen \"*:4802\" {} }` outside `cluster`",
+    );
+}
+
+#[test]
 fn a_slip_is_an_error_where_the_mail_server_has_names_too() {
     let way_out = " the name is right, add it to `ignore_names` in scope `cluster`";
     check_told(
