@@ -166,27 +166,6 @@ impl Settings {
     pub fn is_solo(&self) -> bool {
         !self.enabled || self.others().next().is_none()
     }
-
-    /// Returns the options that differ in `new` and take effect after a restart only.
-    pub fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
-        let sizes = |settings: &Self| -> Vec<_> {
-            settings.objects.iter().map(|(object, settings)| (*object, settings.max_size)).collect()
-        };
-        [
-            ("nodename", self.node != new.node),
-            ("nodeaddr", self.address != new.address),
-            ("cluster_group", self.cluster_group != new.cluster_group),
-            ("enabled", self.enabled != new.enabled),
-            ("inbound_ports", self.inbound_ports != new.inbound_ports),
-            ("outbound_ports", self.outbound_ports != new.outbound_ports),
-            ("audit_interval", self.audit_interval != new.audit_interval),
-            ("ECCluster_Listener", self.listens != new.listens),
-            ("max_size", sizes(self) != sizes(new)),
-        ]
-        .into_iter()
-        .filter_map(|(name, differs)| differs.then_some(name))
-        .collect()
-    }
 }
 
 impl Environment {

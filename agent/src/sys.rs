@@ -5,6 +5,7 @@ pub mod bpf;
 pub mod cgroup;
 pub mod filesystem;
 pub mod lock;
+pub mod log;
 #[expect(unsafe_code, reason = "memory shared with the kernel is read and written through raw pointers")]
 pub mod memory;
 #[expect(unsafe_code, reason = "getsockopt(2) for an option the safe wrappers do not know")]

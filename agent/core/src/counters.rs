@@ -7,6 +7,6 @@ mod replica;
 mod sums;
 mod tree;
 
-pub use replica::{Changes, Replica};
+pub use replica::{Changes, Replica, bounded};
 pub use sums::{Cell, Sums};
 pub use tree::{CidrTree, Row};

@@ -49,6 +49,10 @@ pub struct Settings {
     /// Time between heartbeats, [`HEARTBEAT_MIN`](crate::bounds::HEARTBEAT_MIN) to
     /// [`HEARTBEAT_MAX`](crate::bounds::HEARTBEAT_MAX).
     pub heartbeat: Span,
+    /// Time after this node's start before a peer's silence counts against it.
+    pub start_delay: Span,
+    /// Longest wait for a connection to stand.
+    pub connect: Span,
     /// Pause before a failed connection is tried again.
     pub reconnect: Span,
     /// The objects this node replicates, each with its batching. Others are counted here and told nobody.
@@ -396,6 +400,11 @@ impl Node {
             self.repeat_hello();
         }
         self.take_peers(now);
+        let latest = now + self.settings.reconnect;
+        for entry in self.peers.values_mut() {
+            entry.peer.listen_from(self.started + self.settings.start_delay);
+            entry.outgoing.hurry(latest);
+        }
         if self.settings.replicate.keys().ne(before.replicate.keys()) {
             for entry in self.peers.values_mut() {
                 if let Outgoing::Up { sender, .. } = &mut entry.outgoing {
@@ -405,21 +414,24 @@ impl Node {
         }
     }
 
-    /// Brings the table of peers in line with the settings. Peers that stay keep their state and connections.
+    /// Brings the table of peers in line with the settings. Peers that stay keep their state and connections, those
+    /// that go are told goodbye: they need not find out by silence.
     fn take_peers(&mut self, now: Instant) {
         for name in self.peers.keys().cloned().collect::<Vec<_>>() {
             let stays =
                 self.peers.get(&name).map(|entry| entry.address) == self.settings.peers.get(&name).copied();
             if !stays {
                 self.forget(&name);
+                self.say_goodbye(&name);
                 self.hang_up(now, &name);
                 self.peers.remove(&name);
             }
         }
+        let listen_from = self.started + self.settings.start_delay;
         for (name, address) in &self.settings.peers {
             self.peers.entry(name.clone()).or_insert_with(|| Entry {
                 address: *address,
-                peer: Peer::new(Liveness::new(self.settings.heartbeat), now),
+                peer: Peer::new(Liveness::new(self.settings.heartbeat), now, listen_from),
                 incarnation: None,
                 outgoing: Outgoing::Idle { until: now },
                 incoming: None,

@@ -88,7 +88,9 @@ impl fmt::Display for Span {
         match self.0 {
             0 => f.write_str("0 s"),
             ns if ns < 1_000_000 => write!(f, "{} us", ns / 1_000),
-            ns if ns < 10_000_000_000 => write!(f, "{} ms", ns / 1_000_000),
+            ns if ns < 10_000_000_000 && !ns.is_multiple_of(1_000_000_000) => {
+                write!(f, "{} ms", ns / 1_000_000)
+            }
             ns => write!(f, "{} s", ns / 1_000_000_000),
         }
     }

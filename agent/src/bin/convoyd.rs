@@ -4,13 +4,9 @@ use convoy_agent::{
     daemon::{self, Places, Wanted},
     host::counting,
     settings::{self, Environment, Report},
+    sys::log::Log,
 };
-use std::{
-    io::{IsTerminal, Write},
-    path::PathBuf,
-    process::ExitCode,
-};
-use tracing_subscriber::EnvFilter;
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 /// Counts this host's mail connections in the kernel and shares the counts with all nodes of the cluster.
 ///
@@ -45,14 +41,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_env("CONVOY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let colour = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(colour)
-        .with_target(false)
-        .with_env_filter(filter)
-        .init();
+    let log = Log::start();
     let environment = Environment::of_process(host_name());
     let Some(wanted) = read(&arguments, &environment) else { return ExitCode::from(CONFIGURATION_WRONG) };
     if arguments.check {
@@ -64,7 +53,8 @@ fn main() -> ExitCode {
     };
     let places = Places { run_dir: arguments.run_dir.clone(), state_dir: arguments.state_dir.clone() };
     let reload = || read(&arguments, &environment)?.map_err(|error| tracing::error!("{error}")).ok();
-    match daemon::run(&places, wanted, reload) {
+    log.set_level(wanted.level);
+    match daemon::run(&places, wanted, &log, reload) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }

@@ -7,7 +7,7 @@ use crate::host::control::shape::Drift;
 use std::io::{self, Write};
 
 pub(super) fn write(drift: &Drift, style: Style, to: &mut impl Write) -> io::Result<()> {
-    let Drift { inbound, outbound, audits, repaired } = *drift;
+    let Drift { inbound, outbound, audits, repaired, untold } = *drift;
     if audits == 0 {
         return writeln!(to, "no audit yet: the counts have not been compared with the socket table");
     }
@@ -18,6 +18,10 @@ pub(super) fn write(drift: &Drift, style: Style, to: &mut impl Write) -> io::Res
         to,
         "off by {inbound_off} inbound, {outbound_off} outbound at the latest of {audits}; {put_right} put right since the start"
     )?;
+    if untold > 0 {
+        let hosts = counted(untold, "host");
+        writeln!(to, "the cluster had missed changes of {hosts} and was told them again")?;
+    }
     if inbound + outbound == 0 {
         return Ok(());
     }

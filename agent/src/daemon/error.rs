@@ -1,6 +1,6 @@
 //! Why the daemon does not run: one variant a remedy, each with its exit code.
-use crate::host::counting;
-use std::{io, net::SocketAddr, path::PathBuf};
+use crate::host::{counting, mesh};
+use std::{io, path::PathBuf};
 
 /// See the module. Texts say what is wrong, where, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -26,15 +26,10 @@ pub enum Error {
     },
     /// The mesh listener cannot be opened.
     #[error(
-        "cannot listen on {at} for other nodes: {source}; see who has it with `ss -Hltnp sport = {}`, or set another \
-         port in ECCluster_Listener on all nodes", at.port()
+        "cannot listen on {} for other nodes: {}; see who has it with `ss -Hltnp sport = {}`, or set another port in \
+         ECCluster_Listener on all nodes", .0.at, .0.source, .0.at.port()
     )]
-    Listen {
-        /// Where.
-        at: SocketAddr,
-        /// Why not.
-        source: io::Error,
-    },
+    Listen(#[from] mesh::CannotListen),
     /// The kernel refuses an io_uring.
     #[error("cannot use io_uring: {0}; set kernel.io_uring_disabled=0 and see docs/kernel-versions.md")]
     Ring(#[source] io::Error),
@@ -61,7 +56,7 @@ impl Error {
         match self {
             Self::Directory { .. }
             | Self::Running { .. }
-            | Self::Listen { .. }
+            | Self::Listen(_)
             | Self::Counting(counting::Error::Held { .. }) => 4,
             Self::Ring(_) | Self::Counting(_) => 3,
             Self::Resources(_) | Self::Ended { .. } => 5,

@@ -8,7 +8,7 @@ mod ask;
 use super::{
     control::Query,
     counting::{Report, State},
-    mesh::Mesh,
+    mesh::{Dialling, Listening, Mesh},
 };
 use crate::sys::wake::{Sleeper, Wake};
 use convoy_common::count::Direction;
@@ -16,13 +16,13 @@ use convoy_core::{
     node::{Input, Node, Settings},
     wire::Object,
 };
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::{
     cell::RefCell,
     io,
-    net::{IpAddr, TcpListener},
     rc::Rc,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 /// What the cluster thread is to be; again on a reload.
@@ -30,17 +30,24 @@ use std::{
 pub struct Plan {
     /// The node's part.
     pub node: Settings,
-    /// This node's address in the peer list, from which it dials.
-    pub address: Option<IpAddr>,
-    /// Port of every node's mesh listener.
-    pub port: u16,
+    /// How it reaches the others.
+    pub dialling: Dialling,
 }
 
 /// From the daemon to the cluster thread.
 #[derive(Debug)]
 pub enum Order {
     /// Take new settings; connections and counts that they do not concern stay.
-    Reload(Box<Plan>),
+    Reload {
+        /// The settings.
+        plan: Box<Plan>,
+        /// All sockets to listen on from now on.
+        listening: Vec<Listening>,
+        /// Options that changed and wait for a restart.
+        kept: Vec<&'static str>,
+        /// Told when everything is in force.
+        done: Sender<()>,
+    },
     /// Say goodbye to the peers, then end.
     Stop,
 }
@@ -72,6 +79,13 @@ impl ClusterThread {
         }
     }
 
+    /// Takes new settings and returns when they are in force; tells whether they were within 5 s.
+    pub fn reload(&self, plan: Plan, listening: Vec<Listening>, kept: Vec<&'static str>) -> bool {
+        let (done, is_done) = bounded(1);
+        self.order(Order::Reload { plan: Box::new(plan), listening, kept, done });
+        is_done.recv_timeout(RELOAD_WITHIN).is_ok()
+    }
+
     /// Says goodbye to the peers and waits for the end; gives back what the thread panicked with.
     pub fn stop(mut self) -> thread::Result<()> {
         self.join()
@@ -96,11 +110,11 @@ impl Drop for ClusterThread {
 ///
 /// # Errors
 /// The thread, or its ring, cannot be made; the text says what the kernel answered.
-pub fn spawn(plan: Plan, listeners: Vec<TcpListener>, inbox: Inbox, wake: Wake) -> io::Result<ClusterThread> {
+pub fn spawn(plan: Plan, listeners: Vec<Listening>, inbox: Inbox, wake: Wake) -> io::Result<ClusterThread> {
     let (orders, taken) = unbounded();
     let sleeper = wake.clone();
     // The ring is made on its thread; its refusal must reach the daemon before anything else is started.
-    let (made, answer) = crossbeam_channel::bounded(1);
+    let (made, answer) = bounded(1);
     let thread = thread::Builder::new().name("cluster".into()).spawn(move || {
         let _told = Told(inbox.ends.clone());
         let runtime = match tokio_uring::Runtime::new(tokio_uring::builder().entries(RING_ENTRIES)) {
@@ -124,16 +138,17 @@ pub fn spawn(plan: Plan, listeners: Vec<TcpListener>, inbox: Inbox, wake: Wake) 
 /// The thread's own state beside the node.
 struct Cluster {
     mesh: Rc<Mesh>,
-    address: RefCell<Option<IpAddr>>,
     /// The latest word of the sampler on the kernel's side; none while the programs are being loaded.
     kernel: RefCell<Option<State>>,
+    /// Options whose new value waits for a restart.
+    kept: RefCell<Vec<&'static str>>,
 }
 
-async fn run(plan: Plan, listeners: Vec<TcpListener>, inbox: Inbox, orders: Receiver<Order>, wake: Wake) {
-    let Plan { node, address, port } = plan;
-    let mesh = Mesh::new(port, address, |now| Node::new(node, now).awaiting_counts());
+async fn run(plan: Plan, listeners: Vec<Listening>, inbox: Inbox, orders: Receiver<Order>, wake: Wake) {
+    let Plan { node, dialling } = plan;
+    let mesh = Mesh::new(dialling, |now| Node::new(node, now).awaiting_counts());
     let cluster =
-        Rc::new(Cluster { mesh: mesh.clone(), address: RefCell::new(address), kernel: RefCell::default() });
+        Rc::new(Cluster { mesh: mesh.clone(), kernel: RefCell::default(), kept: RefCell::default() });
     tokio::task::spawn_local(cluster.take_in(inbox, orders, wake));
     mesh.run(listeners).await;
 }
@@ -168,11 +183,15 @@ impl Cluster {
     fn obey(&self, order: Order) {
         match order {
             Order::Stop => self.mesh.feed(Input::Stop),
-            Order::Reload(plan) => {
-                let Plan { node, address, port } = *plan;
-                *self.address.borrow_mut() = address;
-                self.mesh.set_port(port, address);
+            Order::Reload { plan, listening, kept, done } => {
+                *self.kept.borrow_mut() = kept;
+                let Plan { node, dialling } = *plan;
+                self.mesh.set_dialling(dialling);
+                self.mesh.listen(listening);
                 self.mesh.feed(Input::Reload(node));
+                if done.send(()).is_err() {
+                    tracing::debug!("the daemon did not wait for the end of the reload");
+                }
             }
         }
     }
@@ -186,6 +205,13 @@ impl Cluster {
                 self.mesh.feed(Input::Counts(Object::of(direction), &entries));
             }
             Report::State(state) => *self.kernel.borrow_mut() = Some(state),
+            Report::Told { reply } => {
+                let node = self.mesh.node();
+                let own = |direction| node.replica(Object::of(direction)).own().clone();
+                if reply.try_send(Direction::ALL.map(own)).is_err() {
+                    tracing::debug!("the auditor did not wait for its answer");
+                }
+            }
         }
     }
 }
@@ -209,6 +235,9 @@ const fn table_name(direction: Direction) -> &'static str {
     }
 }
 
+/// Longest wait of the daemon for the thread to take new settings.
+/// chosen: it takes microseconds; a thread that is stopped for longer takes them when it goes on.
+const RELOAD_WITHIN: Duration = Duration::from_secs(5);
 /// Priority of the thread against others, as in nice(2).
 const NICE: i32 = -10;
 /// Operations in flight at once: two a connection, two connections a peer, and room to spare.

@@ -18,8 +18,10 @@ mod reclaim;
 mod report;
 mod sampler;
 mod seeds;
+mod stock;
 mod tables;
 mod threads;
+mod told;
 
 pub use error::Error;
 pub use load::{Counting, open, remove};

@@ -4,6 +4,9 @@
 //! fact is taken; nothing here waits while the node is borrowed. A connection is a reading task and a writing
 //! task; what the node wants sent waits in the connection's queue, whose length the node bounds.
 mod link;
+mod listen;
+
+pub use listen::{CannotListen, Listen, Listeners, Listening, Prepared};
 
 use crate::sys;
 use convoy_core::{
@@ -16,6 +19,7 @@ use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr, TcpListener},
     rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 use tokio::sync::Notify;
@@ -24,15 +28,33 @@ use tokio::sync::Notify;
 pub struct Mesh {
     node: RefCell<Node>,
     links: RefCell<BTreeMap<LinkId, Rc<Link>>>,
+    listeners: RefCell<Vec<Rc<Listener>>>,
     accepted: Cell<u64>,
     origin: std::time::Instant,
     /// Wakes the clock when the node's next deadline came nearer.
     earlier: Notify,
     armed: Cell<Option<Instant>>,
-    port: Cell<u16>,
-    source: Cell<Option<IpAddr>>,
+    dialling: Cell<Dialling>,
     stopped: Notify,
     traffic: Traffic,
+}
+
+/// How peers are dialled. What changes concerns connections made from then on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dialling {
+    /// Port of every node's mesh listener.
+    pub port: u16,
+    /// This node's address in the peer list, so that peers recognise it.
+    pub source: Option<IpAddr>,
+    /// Socket buffers in bytes; `None` leaves them to the kernel.
+    pub buffer: Option<u32>,
+}
+
+/// A socket on which connections are taken.
+struct Listener {
+    socket: Arc<TcpListener>,
+    nodelay: Cell<bool>,
+    ended: Cell<bool>,
 }
 
 /// What crossed this node's connections since the start.
@@ -51,19 +73,18 @@ pub struct Traffic {
 }
 
 impl Mesh {
-    /// Returns the mesh of a node that `make` builds for the time it is given. Peers are dialled on `port`,
-    /// from `source` if it is given, so that they recognise this node by its address.
-    pub fn new(port: u16, source: Option<IpAddr>, make: impl FnOnce(Instant) -> Node) -> Rc<Self> {
+    /// Returns the mesh of a node that `make` builds for the time it is given.
+    pub fn new(dialling: Dialling, make: impl FnOnce(Instant) -> Node) -> Rc<Self> {
         let origin = std::time::Instant::now();
         Rc::new(Self {
             node: RefCell::new(make(Instant::from_ns(0))),
             links: RefCell::default(),
+            listeners: RefCell::default(),
             accepted: Cell::new(0),
             origin,
             earlier: Notify::new(),
             armed: Cell::new(None),
-            port: Cell::new(port),
-            source: Cell::new(source),
+            dialling: Cell::new(dialling),
             stopped: Notify::new(),
             traffic: Traffic::default(),
         })
@@ -79,15 +100,41 @@ impl Mesh {
         self.node.borrow()
     }
 
+    /// Returns this node's address in the peer list.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.dialling.get().source
+    }
+
     /// Returns what crossed the connections.
     pub fn traffic(&self) -> &Traffic {
         &self.traffic
     }
 
-    /// Sets where peers are dialled from now on.
-    pub fn set_port(&self, port: u16, source: Option<IpAddr>) {
-        self.port.set(port);
-        self.source.set(source);
+    /// Sets how peers are dialled from now on.
+    pub fn set_dialling(&self, dialling: Dialling) {
+        self.dialling.set(dialling);
+    }
+
+    /// Takes connections on these sockets and on no others. Connections that were taken stay.
+    pub fn listen(self: &Rc<Self>, wanted: Vec<Listening>) {
+        let mut before = self.listeners.take();
+        let mut now = Vec::with_capacity(wanted.len());
+        for Listening { nodelay, socket, fresh, .. } in wanted {
+            let known = before.iter().position(|listener| Arc::ptr_eq(&listener.socket, &socket));
+            let listener = match known {
+                Some(at) => before.swap_remove(at),
+                None => Rc::new(Listener { socket, nodelay: Cell::new(nodelay), ended: Cell::new(false) }),
+            };
+            listener.nodelay.set(nodelay);
+            if let Some(fresh) = fresh {
+                tokio::task::spawn_local(self.clone().accept(listener.clone(), fresh));
+            }
+            now.push(listener);
+        }
+        *self.listeners.borrow_mut() = now;
+        for listener in before {
+            listener.end();
+        }
     }
 
     /// Gives the node one fact and carries out all that follows.
@@ -109,10 +156,8 @@ impl Mesh {
     }
 
     /// Runs until the node has stopped: takes connections and keeps the node's deadlines.
-    pub async fn run(self: Rc<Self>, listeners: Vec<TcpListener>) {
-        for listener in listeners {
-            tokio::task::spawn_local(self.clone().accept(listener));
-        }
+    pub async fn run(self: Rc<Self>, listeners: Vec<Listening>) {
+        self.listen(listeners);
         tokio::task::spawn_local(self.clone().keep_time());
         self.stopped.notified().await;
         // Goodbyes are in the queues; give the writing tasks the time a reachable peer needs to take them.
@@ -146,20 +191,21 @@ impl Mesh {
         }
     }
 
-    async fn accept(self: Rc<Self>, listener: TcpListener) {
-        let listener = tokio_uring::net::TcpListener::from_std(listener);
+    async fn accept(self: Rc<Self>, listener: Rc<Listener>, socket: TcpListener) {
+        let socket = tokio_uring::net::TcpListener::from_std(socket);
         loop {
-            match listener.accept().await {
+            match socket.accept().await {
                 Ok((stream, remote)) => {
                     self.accepted.set(self.accepted.get() + 1);
                     let id = LinkId::Accepted(self.accepted.get());
-                    if let Err(error) = stream.set_nodelay(true) {
+                    if let Err(error) = stream.set_nodelay(listener.nodelay.get()) {
                         tracing::debug!(%remote, %error, "connection ended while it was accepted");
                     }
                     let link = self.open(id);
                     self.feed(Input::Accepted(id, remote.ip().to_canonical()));
                     tokio::task::spawn_local(self.clone().serve(id, link, stream));
                 }
+                Err(_) if listener.ended.get() => return,
                 Err(error) => {
                     // Out of descriptors or memory: the connection stays in the backlog, so wait before asking.
                     tracing::error!(%error, "cannot take a mesh connection; raise LimitNOFILE if this repeats");
@@ -173,11 +219,7 @@ impl Mesh {
         match output {
             Output::Dial(id, address) => {
                 let link = self.open(id);
-                tokio::task::spawn_local(self.clone().dial(
-                    id,
-                    link,
-                    SocketAddr::new(address, self.port.get()),
-                ));
+                tokio::task::spawn_local(self.clone().dial(id, link, address));
             }
             Output::Send(id, bytes) => {
                 if let Some(link) = self.links.borrow().get(&id) {
@@ -200,9 +242,10 @@ impl Mesh {
         link
     }
 
-    async fn dial(self: Rc<Self>, id: LinkId, link: Rc<Link>, to: SocketAddr) {
+    async fn dial(self: Rc<Self>, id: LinkId, link: Rc<Link>, to: IpAddr) {
+        let Dialling { port, source, buffer } = self.dialling.get();
         let connected = tokio::select! {
-            connected = sys::net::connect(to, self.source.get()) => connected,
+            connected = sys::net::connect(SocketAddr::new(to, port), source, buffer) => connected,
             () = link.closed() => Err(std::io::ErrorKind::TimedOut.into()),
         };
         match connected {
@@ -229,6 +272,15 @@ impl Mesh {
     fn ended(self: &Rc<Self>, id: LinkId, why: &str) {
         self.links.borrow_mut().remove(&id);
         self.feed(Input::Closed(id, why));
+    }
+}
+
+impl Listener {
+    fn end(&self) {
+        self.ended.set(true);
+        if let Err(error) = sys::net::end_listening(&self.socket) {
+            tracing::warn!(%error, "a socket that is no longer wanted still listens");
+        }
     }
 }
 

@@ -63,8 +63,8 @@ fn an_empty_file_gives_the_defaults() {
         cluster_group: "ec_cluster".into(),
         control_group: "ec_console".into(),
         heartbeat_interval: Span::from_ms(100),
-        heartbeat_start_delay: Span::from_secs(15),
-        debug_level: Level::Error,
+        heartbeat_start_delay: Span::ZERO,
+        debug_level: Level::Info,
         listens: vec![Listen {
             address: "0.0.0.0:4802".parse().unwrap(),
             backlog: 500,
@@ -78,9 +78,9 @@ fn an_empty_file_gives_the_defaults() {
         audit_interval: Span::from_secs(10),
         mesh: Mesh {
             peer_port: 4_802,
-            connect_timeout: Span::from_secs(60),
+            connect_timeout: Span::from_secs(5),
             reconnect_interval: Span::from_secs(1),
-            buffer: Some(131_072),
+            buffer: None,
         },
     };
     assert_eq!(settings, expected);
@@ -357,14 +357,6 @@ fn two_spellings_of_one_file_are_one_file() {
     let dir = disk(&[("m", "include d/../m"), ("d/x", "")]);
     let report = load(&dir.path().join("m"), &environment()).unwrap_err();
     assert_eq!(report.diagnostics().iter().next().unwrap().code, "include-cycle");
-}
-
-#[test]
-fn a_reload_knows_what_needs_a_restart() {
-    let old = good("");
-    let new = good("cluster { cluster_group = x audit_interval = 20 } ECCluster_Listener { Listen *:1 {} }");
-    assert_eq!(old.needs_restart(&new), ["cluster_group", "audit_interval", "ECCluster_Listener"]);
-    assert_eq!(old.needs_restart(&old), Vec::<&str>::new());
 }
 
 /// Returns whether something in Convoy acts on the option.

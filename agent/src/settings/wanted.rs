@@ -2,14 +2,21 @@
 use super::Settings;
 use crate::{
     daemon::Wanted,
-    host::{cluster::Plan, counting},
+    host::{
+        cluster::Plan,
+        counting,
+        mesh::{Dialling, Listen},
+    },
+    sys::net::ListenOptions,
 };
 use convoy_core::{
+    config::schema::Level,
     node::{self, Batching},
     time::Span,
     wire::Object,
 };
 use std::path::PathBuf;
+use tracing::level_filters::LevelFilter;
 
 impl Settings {
     /// Returns what these settings ask of the daemon, in the given places on this host.
@@ -31,18 +38,18 @@ impl Settings {
                 .map(|(name, address)| (name.shared(), address))
                 .collect(),
             heartbeat: self.heartbeat_interval,
+            start_delay: self.heartbeat_start_delay,
+            connect: self.mesh.connect_timeout,
             reconnect: self.mesh.reconnect_interval,
             replicate: self.objects.iter().map(|(object, settings)| (*object, batching(settings))).collect(),
         };
+        let dialling = Dialling { port: self.mesh.peer_port, source: self.address, buffer: self.mesh.buffer };
         let hosts_max = |object| self.objects.get(&object).map(|settings| settings.max_size);
         let defaults = counting::Settings::new(bpffs, cgroup, state);
         Wanted {
-            plan: Plan { node, address: self.address, port: self.mesh.peer_port },
-            listen: if self.is_solo() {
-                vec![]
-            } else {
-                self.listens.iter().map(|listen| listen.address).collect()
-            },
+            plan: Plan { node, dialling },
+            listen: if self.is_solo() { vec![] } else { self.listens.iter().map(listen).collect() },
+            level: level(self.debug_level),
             sampling: counting::Options { delay: spacing, audit_period: self.audit_interval },
             counting: counting::Settings {
                 inbound_ports: self.inbound_ports.iter().copied().collect(),
@@ -62,5 +69,127 @@ impl Settings {
     }
 }
 
+fn listen(listen: &super::Listen) -> Listen {
+    Listen {
+        at: listen.address,
+        options: ListenOptions {
+            backlog: listen.backlog,
+            receive_buffer: listen.receive_buffer,
+            send_buffer: listen.send_buffer,
+        },
+        nodelay: listen.nodelay,
+    }
+}
+
+/// Our lines have four levels; a level between two of them logs the more important one.
+fn level(level: Level) -> LevelFilter {
+    match level {
+        Level::Debug => LevelFilter::DEBUG,
+        Level::Info => LevelFilter::INFO,
+        Level::Notice | Level::Warning => LevelFilter::WARN,
+        Level::Error | Level::Critical => LevelFilter::ERROR,
+    }
+}
+
 /// chosen: 200 looks a second at most, under 1 % of a core, and no reader notices 5 ms.
 const SPACING_MAX: Span = Span::from_ms(5);
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Environment, load};
+    use crate::daemon::Wanted;
+    use convoy_core::config::schema::{self, Live};
+
+    /// A row of the schema table that changes, and what follows.
+    type Case = (&'static str, &'static str, Live);
+
+    const CASES: &[Case] = &[
+        ("cluster { enabled = false }", "peers ECCluster_Listener", Live::Yes),
+        ("cluster { nodename = mx2 }", "nodename", Live::Restart),
+        ("cluster { nodeaddr = 10.0.0.9 }", "nodeaddr", Live::Yes),
+        ("cluster { cluster_group = other }", "cluster_group", Live::Restart),
+        ("cluster { heartbeats_per_sec = 5 }", "heartbeats_per_sec", Live::Yes),
+        ("cluster { heartbeat_start_delay = 5 }", "heartbeat_start_delay", Live::Yes),
+        ("cluster { debug_level = ERROR }", "debug_level", Live::Yes),
+        ("cluster { inbound_ports = 26 }", "inbound_ports", Live::Yes),
+        ("cluster { outbound_ports = 26 }", "outbound_ports", Live::Yes),
+        ("cluster { audit_interval = 1 }", "audit_interval", Live::Yes),
+        (
+            "cluster { Replicate inbound_cidr { max_delay = 1 } Replicate outbound_cidr {} }",
+            "Replicate",
+            Live::Yes,
+        ),
+        (
+            "cluster { Replicate inbound_cidr { max_pending = 1 } Replicate outbound_cidr {} }",
+            "Replicate",
+            Live::Yes,
+        ),
+        (
+            "cluster { Replicate inbound_cidr { max_size = 9 } Replicate outbound_cidr {} }",
+            "max_size",
+            Live::Restart,
+        ),
+        ("msgc_server { peers = [ mx1 = 10.0.0.1 mx3 = 10.0.0.3 ] }", "peers", Live::Yes),
+        ("msgc_server { connect_timeout = 9 }", "connect_timeout", Live::Yes),
+        ("msgc_server { reconnect_interval = 9 }", "reconnect_interval", Live::Yes),
+        ("msgc_server { tcpbuf_size = 9999 }", "tcpbuf_size", Live::Yes),
+        ("cluster { cluster_listener = *:4803 }", "ECCluster_Listener", Live::Yes),
+        ("ECCluster_Listener { enable = false Listen *:4802 {} }", "ECCluster_Listener", Live::Yes),
+        ("ECCluster_Listener { Listen *:4803 {} }", "ECCluster_Listener", Live::Yes),
+        ("ECCluster_Listener { listen_backlog = 9 Listen *:4802 {} }", "ECCluster_Listener", Live::Yes),
+        (
+            "ECCluster_Listener { disable_nagle_algorithm = false Listen *:4802 {} }",
+            "ECCluster_Listener",
+            Live::Yes,
+        ),
+        (
+            "ECCluster_Listener { tcp_recv_buffer_size = 9999 Listen *:4802 {} }",
+            "ECCluster_Listener",
+            Live::Yes,
+        ),
+        (
+            "ECCluster_Listener { tcp_send_buffer_size = 9999 Listen *:4802 {} }",
+            "ECCluster_Listener",
+            Live::Yes,
+        ),
+    ];
+
+    fn wanted(more: &str) -> Wanted {
+        let peers = "msgc_server { peers = [ mx1 = 10.0.0.1 mx2 = 10.0.0.2 ] }\n";
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("m");
+        std::fs::write(&path, format!("{peers}{more}")).unwrap();
+        let environment = Environment { host_name: "mx1".into(), ..Environment::default() };
+        let settings = load(&path, &environment).unwrap_or_else(|report| panic!("{report}")).settings;
+        settings.wanted("/b".into(), "/c".into(), "/s".into())
+    }
+
+    #[test]
+    fn a_reload_takes_what_the_table_calls_live_and_keeps_the_rest() {
+        let old = wanted("");
+        for (text, names, live) in CASES {
+            let (now, changes) = old.followed_by(wanted(text));
+            let mut expected = names.split(' ').collect::<Vec<_>>();
+            let kept = if *live == Live::Restart { expected.drain(..1).collect() } else { vec![] };
+            let mut found = changes.live.clone();
+            expected.sort_unstable();
+            found.sort_unstable();
+            assert_eq!((found, changes.kept), (expected, kept), "{text}");
+            let again = now.followed_by(wanted(text)).1;
+            assert!(again.live.is_empty(), "{text}: {again:?} is not in force");
+        }
+        assert_eq!(old.followed_by(wanted("")).1, crate::daemon::Changes::default());
+    }
+
+    #[test]
+    fn every_option_of_the_table_that_has_an_effect_is_one_of_the_cases() {
+        // The kind of an object is part of its name; names to ignore are used up when a file is checked.
+        let apart = |row: &&schema::Row| matches!(row.name, "type" | "class" | "ignore_names");
+        let rows = schema::OPTIONS.iter().filter(|row| !apart(row));
+        for row in rows.filter(|row| matches!(row.live, Live::Yes | Live::Restart)) {
+            let has = |text: &str| text.split(' ').any(|word| word == row.name);
+            let found = CASES.iter().find(|(text, ..)| has(text));
+            assert_eq!(found.map(|(.., live)| *live), Some(row.live), "{}", row.name);
+        }
+    }
+}

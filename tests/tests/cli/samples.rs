@@ -40,7 +40,7 @@ pub(crate) fn status() -> Status {
             notices_lost: 3,
             deferred: 0,
         },
-        drift: Drift { inbound: 1, outbound: 0, audits: 25, repaired: 4 },
+        drift: Drift { inbound: 1, outbound: 0, audits: 25, repaired: 4, untold: 0 },
         mesh: MeshStatus {
             sent_bytes: 1_234_567,
             writes: 2_048,
@@ -62,7 +62,7 @@ pub(crate) fn status_alone() -> Status {
         address: None,
         state: "ready".into(),
         members: MemberCounts { alive: 1, suspect: 0, gone: 0 },
-        drift: Drift { inbound: 0, outbound: 0, audits: 1, repaired: 0 },
+        drift: Drift { inbound: 0, outbound: 0, audits: 1, repaired: 0, untold: 0 },
         mesh: MeshStatus::default(),
         kernel: KernelStatus {
             adopted: false,
@@ -221,5 +221,5 @@ pub(crate) fn shared_top() -> SharedTop {
 }
 
 pub(crate) fn drift() -> Drift {
-    Drift { inbound: 0, outbound: 2, audits: 1_440, repaired: 3 }
+    Drift { inbound: 0, outbound: 2, audits: 1_440, repaired: 3, untold: 2 }
 }

@@ -9,7 +9,10 @@ use convoy_common::{
     addr::Host,
     count::{Count, Direction},
 };
-use convoy_core::time::Span;
+use convoy_core::{
+    counters::{CidrTree, Replica},
+    time::Span,
+};
 use crossbeam_channel::{Receiver, bounded};
 use std::collections::BTreeMap;
 
@@ -61,7 +64,8 @@ impl Mirror {
         let audits = self.state.drift.audits + 3;
         self.until("three audits", |mirror| mirror.state.drift.audits >= audits)?;
         let drift = self.state.drift;
-        anyhow::ensure!((drift.inbound, drift.outbound, drift.repaired) == (0, 0, 0), "drift: {drift:?}");
+        let found = drift.inbound + drift.outbound + drift.repaired + drift.untold;
+        anyhow::ensure!(found == 0, "drift: {drift:?}");
         Ok(())
     }
 
@@ -87,6 +91,20 @@ impl Mirror {
         self.hosts.get(&(direction, Host::new(host.parse().ok()?))).copied()
     }
 
+    /// Forgets what is known of one host, as if it had never been reported.
+    pub(crate) fn forget(&mut self, direction: Direction, host: &str) -> Result<()> {
+        self.hosts.remove(&(direction, Host::new(host.parse()?)));
+        Ok(())
+    }
+
+    fn tree(&self, direction: Direction) -> CidrTree {
+        let mut replica = Replica::default();
+        for ((_, host), count) in self.hosts.iter().filter(|((of, _), _)| *of == direction) {
+            replica.set_own(*host, Some(*count));
+        }
+        replica.own().clone()
+    }
+
     fn apply(&mut self, report: Report) {
         match report {
             Report::Full { direction, entries } => {
@@ -103,6 +121,7 @@ impl Mirror {
                 }
             }
             Report::State(state) => self.state = state,
+            Report::Told { reply } => drop(reply.send(Direction::ALL.map(|direction| self.tree(direction)))),
         }
     }
 }

@@ -44,3 +44,23 @@ fn damaged_entries_are_repaired_and_exported() {
         Ok(())
     });
 }
+
+#[test]
+fn a_change_whose_notice_was_lost_is_told_after_all() {
+    run("a_change_whose_notice_was_lost_is_told_after_all", |site| {
+        let mut mirror = Mirror::start(site.open()?, 64)?;
+        let (mut server, mut client) = (site.counted()?, site.uncounted()?);
+        server.listen("[::]:25".parse()?)?;
+        client.open(20, "127.1.0.1".parse()?, 4, "127.0.0.1:25".parse()?)?;
+        mirror.until_sum(Inbound, 20, 20)?;
+        mirror.audited()?;
+        // In the table and announced to nobody: two more connections that have ended.
+        damage(&site.pin("inbound_hosts"), "127.1.0.1", 5)?;
+        mirror.forget(Inbound, "127.1.0.2")?;
+        mirror.until("both hosts are told", |mirror| mirror.state.drift.untold == 2)?;
+        mirror.until_sum(Inbound, 20, 22)?;
+        let drift = mirror.state.drift;
+        ensure!((drift.inbound, drift.repaired) == (0, 0), "sockets and table agreed: {drift:?}");
+        Ok(())
+    });
+}

@@ -125,7 +125,7 @@ fn adjust(global: &mut CidrTree, host: Host, old: Option<Cell>, new: Option<Cell
 }
 
 /// Brings an own count into the range that travels; a host that never connected is no host.
-fn bounded(count: Count) -> Option<Cell> {
+pub fn bounded(count: Count) -> Option<Cell> {
     let current = u32::try_from(count.current).unwrap_or(u32::MAX).min(bounds::CURRENT_MAX);
     let total = count.total.max(u64::from(current)).min(bounds::TOTAL_MAX);
     (total > 0).then_some(Cell { current, total })

@@ -60,12 +60,14 @@ pub struct Peer {
     heard: Instant,
     /// Silence counts from here: when it was heard, later by what this node could not have heard.
     listening: Instant,
+    /// Silence before this does not count.
+    listen_from: Instant,
 }
 
 impl Peer {
-    /// Returns a peer that was never heard.
-    pub fn new(liveness: Liveness, now: Instant) -> Self {
-        Self { liveness, state: State::Gone, since: now, heard: now, listening: now }
+    /// Returns a peer that was never heard. Its silence does not count before `listen_from`.
+    pub fn new(liveness: Liveness, now: Instant, listen_from: Instant) -> Self {
+        Self { liveness, state: State::Gone, since: now, heard: now, listening: now, listen_from }
     }
 
     /// Returns the state.
@@ -86,6 +88,11 @@ impl Peer {
     /// The peer said how often it is heard. Takes effect from what was last heard on.
     pub fn expect(&mut self, liveness: Liveness) {
         self.liveness = liveness;
+    }
+
+    /// Its silence does not count before `at`.
+    pub fn listen_from(&mut self, at: Instant) {
+        self.listen_from = at;
     }
 
     /// Something of this peer arrived on a connection that said who it is. Returns the new state if it changed.
@@ -114,7 +121,7 @@ impl Peer {
 
     /// Time has passed. Returns the new state if it changed.
     pub fn tick(&mut self, now: Instant) -> Option<State> {
-        let silent = now.since(self.listening);
+        let silent = now.since(self.quiet_since());
         match self.state {
             State::Alive | State::Suspect if silent >= self.liveness.gone_after => {
                 self.enter(State::Gone, now)
@@ -127,10 +134,14 @@ impl Peer {
     /// Returns when `tick` may next have something to say.
     pub fn deadline(&self) -> Option<Instant> {
         match self.state {
-            State::Alive => Some(self.listening + self.liveness.suspect_after),
-            State::Suspect => Some(self.listening + self.liveness.gone_after),
+            State::Alive => Some(self.quiet_since() + self.liveness.suspect_after),
+            State::Suspect => Some(self.quiet_since() + self.liveness.gone_after),
             State::Gone => None,
         }
+    }
+
+    fn quiet_since(&self) -> Instant {
+        self.listening.max(self.listen_from)
     }
 
     fn enter(&mut self, state: State, now: Instant) -> Option<State> {
@@ -161,14 +172,14 @@ mod tests {
     }
 
     fn heard_at(ms: u64) -> Peer {
-        let mut peer = Peer::new(Liveness::new(INTERVAL), at(0));
+        let mut peer = Peer::new(Liveness::new(INTERVAL), at(0), at(0));
         peer.heard(at(ms));
         peer
     }
 
     #[test]
     fn a_peer_that_was_never_heard_is_gone_and_waits_for_nothing() {
-        let mut peer = Peer::new(Liveness::new(INTERVAL), at(0));
+        let mut peer = Peer::new(Liveness::new(INTERVAL), at(0), at(0));
         assert_eq!((peer.state(), peer.deadline(), peer.tick(at(9_999))), (State::Gone, None, None));
     }
 
@@ -213,8 +224,18 @@ mod tests {
     }
 
     #[test]
+    fn silence_soon_after_the_start_does_not_count() {
+        let mut peer = Peer::new(Liveness::new(INTERVAL), at(0), at(15_000));
+        peer.heard(at(100));
+        assert_eq!((peer.tick(at(15_299)), peer.deadline()), (None, Some(at(15_300))));
+        assert_eq!(peer.tick(at(15_300)), Some(State::Suspect));
+        peer.listen_from(at(0));
+        assert_eq!(peer.tick(at(15_301)), Some(State::Gone));
+    }
+
+    #[test]
     fn fast_heartbeats_do_not_shorten_the_end_below_its_floor() {
-        let mut peer = Peer::new(Liveness::new(Span::from_ms(5)), at(0));
+        let mut peer = Peer::new(Liveness::new(Span::from_ms(5)), at(0), at(0));
         peer.heard(at(0));
         assert_eq!(peer.tick(at(15)), Some(State::Suspect));
         assert_eq!(peer.tick(at(499)), None);

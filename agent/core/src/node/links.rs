@@ -82,6 +82,14 @@ impl Outgoing {
         }
     }
 
+    /// The pause before the next attempt ends at `latest` at the latest.
+    pub(super) fn hurry(&mut self, latest: Instant) {
+        match self {
+            Self::Idle { until } => *until = (*until).min(latest),
+            Self::Dialing { .. } | Self::Greeting { .. } | Self::Up { .. } => {}
+        }
+    }
+
     pub(super) fn link(&self) -> Option<LinkId> {
         match self {
             Self::Idle { .. } => None,
@@ -122,7 +130,7 @@ impl Node {
         let late = |role: &Role| role.deadline().is_some_and(|until| until <= now);
         let late = self.links.iter().filter(|(_, role)| late(role)).map(|(link, _)| *link);
         for link in late.collect::<alloc::vec::Vec<_>>() {
-            self.refuse(now, link, Refusal::Protocol, "no hello within 5 s");
+            self.refuse(now, link, Refusal::Protocol, &format!("no hello within {HELLO_WITHIN}"));
         }
     }
 
@@ -134,14 +142,20 @@ impl Node {
                 self.links_dialed += 1;
                 let link = LinkId::Dialed(self.links_dialed);
                 let address = entry.address;
-                entry.outgoing = Outgoing::Dialing { link, until: now + DIAL_WITHIN };
+                entry.outgoing = Outgoing::Dialing { link, until: now + self.settings.connect };
                 self.links.insert(link, Role::Out(name.clone()));
                 self.emit(Output::Dial(link, address));
             }
             Outgoing::Dialing { link, until } | Outgoing::Greeting { link, until, .. } if *until <= now => {
                 let link = *link;
+                let within = match entry.outgoing {
+                    Outgoing::Greeting { .. } => ANSWER_WITHIN,
+                    Outgoing::Idle { .. } | Outgoing::Dialing { .. } | Outgoing::Up { .. } => {
+                        self.settings.connect
+                    }
+                };
                 self.drop_link(link);
-                self.on_closed_out(now, name, "no answer within 5 s");
+                self.on_closed_out(now, name, &format!("no answer within {within}"));
             }
             Outgoing::Idle { .. }
             | Outgoing::Dialing { .. }
@@ -270,9 +284,9 @@ pub(super) fn remembers(state: State) -> bool {
     }
 }
 
-/// Time a connection has to say who it is, and a peer to answer. Matches the texts above.
+/// Time a connection has to say who it is.
 const HELLO_WITHIN: Span = Span::from_secs(5);
-const DIAL_WITHIN: Span = Span::from_secs(5);
+/// Time a peer has to answer a hello.
+pub(super) const ANSWER_WITHIN: Span = Span::from_secs(5);
 /// Pause before a connection that was up is opened again.
 const RETRY_AFTER_LOSS: Span = Span::from_ms(50);
-pub(super) const ANSWER_WITHIN: Span = DIAL_WITHIN;

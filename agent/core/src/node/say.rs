@@ -101,6 +101,13 @@ impl Node {
         }
     }
 
+    /// Tells a peer that this node leaves it, if it is connected.
+    pub(super) fn say_goodbye(&mut self, name: &str) {
+        let outgoing = self.peers.get_mut(name).map(|entry| &mut entry.outgoing);
+        let Some(Outgoing::Up { link, sender }) = outgoing else { return };
+        self.outputs.push_back(Output::Send(*link, sender.say(&Message::Goodbye)));
+    }
+
     /// Moves every full transfer on by as much as its connection takes.
     pub(super) fn advance_transfers(&mut self) {
         if !self.awaited.is_empty() {

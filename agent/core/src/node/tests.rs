@@ -4,6 +4,8 @@ use crate::wire::{Refusal, frame, message};
 use alloc::{format, string::ToString, vec};
 use convoy_common::prefix::Prefix;
 
+mod reload;
+
 /// Nodes by address; every connection is a pair of link ids, one on each side.
 struct Net {
     nodes: BTreeMap<IpAddr, Node>,
@@ -26,6 +28,8 @@ fn settings(name: &str, peers: &[(&str, u8)]) -> Settings {
         build: "test".into(),
         peers: peers.iter().map(|(name, n)| ((*name).into(), address(*n))).collect(),
         heartbeat: Span::from_ms(100),
+        start_delay: Span::ZERO,
+        connect: Span::from_secs(5),
         reconnect: Span::from_secs(1),
         replicate: Object::ALL.map(|object| (object, batching)).into(),
     }
@@ -319,35 +323,6 @@ fn strangers_are_bounded_and_the_oldest_goes() {
     }
     let strangers = net.node(1).links.values().filter(|role| matches!(role, Role::Stranger { .. })).count();
     assert_eq!(strangers, crate::bounds::STRANGERS_MAX);
-}
-
-#[test]
-fn a_reload_adds_and_removes_peers_and_keeps_the_rest() {
-    let mut net = Net::new(vec![
-        (1, settings("a", &[("b", 2)])),
-        (2, settings("b", &[("a", 1)])),
-        (3, settings("c", &[("a", 1)])),
-    ]);
-    net.count(2, "192.0.2.1", 2);
-    net.count(3, "192.0.2.1", 4);
-    net.give(1, Input::Reload(settings("a", &[("b", 2), ("c", 3)])));
-    net.run(Span::from_secs(2));
-    assert_eq!(net.global(1), 6);
-    net.give(1, Input::Reload(settings("a", &[("c", 3)])));
-    assert_eq!(net.global(1), 4);
-    assert_eq!(net.state(1, "c"), State::Alive);
-}
-
-#[test]
-fn an_object_that_is_no_longer_replicated_is_taken_back() {
-    let mut net = Net::pair();
-    net.count(1, "192.0.2.1", 3);
-    let mut quiet = settings("a", &[("b", 2)]);
-    quiet.replicate.remove(&Object::InboundCidr);
-    net.give(1, Input::Reload(quiet));
-    assert_eq!((net.global(1), net.global(2)), (3, 0), "counted here, told nobody");
-    net.give(1, Input::Reload(settings("a", &[("b", 2)])));
-    assert_eq!(net.global(2), 3);
 }
 
 #[test]

@@ -46,9 +46,12 @@ impl Cluster {
         let kernel = self.kernel.borrow();
         let mut troubles = members.iter().filter_map(trouble).collect::<Vec<_>>();
         troubles.extend(kernel.iter().flat_map(kernel_troubles));
+        troubles.extend(self.kept.borrow().iter().map(|option| {
+            format!("{option} is another in the configuration; restart convoyd for it to take effect")
+        }));
         Status {
             node: node.settings().name.to_string(),
-            address: self.address.borrow().map(|address| address.to_string()),
+            address: self.mesh.address().map(|address| address.to_string()),
             cluster_group: node.settings().group.to_string(),
             incarnation: node.settings().incarnation,
             version: env!("CARGO_PKG_VERSION").into(),
@@ -91,11 +94,12 @@ impl Cluster {
             outbound: drift.outbound,
             audits: drift.audits,
             repaired: drift.repaired,
+            untold: drift.untold,
         }
     }
 
     fn members(&self, node: &Node) -> Vec<Member> {
-        node.members(*self.address.borrow(), self.mesh.now())
+        node.members(self.mesh.address(), self.mesh.now())
     }
 
     fn member_rows(&self, node: &Node) -> Vec<MemberRow> {
@@ -135,7 +139,7 @@ fn kernel_status(state: &State) -> KernelStatus {
         tables: Direction::ALL.map(table).into(),
         seeded: state.seeded,
         notices_lost: state.notices_lost,
-        deferred: state.deferred + state.storage_failed,
+        deferred: state.deferred + state.unmarked,
     }
 }
 
@@ -152,7 +156,13 @@ fn kernel_troubles(state: &State) -> impl Iterator<Item = String> {
             )
         })
     };
-    state.troubles.iter().cloned().chain(Direction::ALL.into_iter().filter_map(full))
+    let lost = (state.notes_lost > 0).then(|| {
+        format!(
+            "{} connections could not be noted while there was no room for them; audits put their hosts right",
+            state.notes_lost
+        )
+    });
+    state.troubles.iter().cloned().chain(Direction::ALL.into_iter().filter_map(full)).chain(lost)
 }
 
 fn view(node: &Node, object: &str, from: Option<&str>) -> Result<Answer, Failure> {

@@ -287,4 +287,7 @@ pub struct Drift {
     pub audits: u64,
     /// Connections by which counts were put right since the start.
     pub repaired: u64,
+    /// Hosts whose change was counted and not told the cluster, since the start; they were told again.
+    #[serde(default)]
+    pub untold: u64,
 }

@@ -4,6 +4,8 @@ use convoy_common::{
     count::{Count, Direction},
     kernel::{HostCount, is_retired},
 };
+use convoy_core::counters::CidrTree;
+use crossbeam_channel::Sender;
 use std::path::PathBuf;
 
 /// One message to the cluster thread. Messages of one direction are in order.
@@ -25,6 +27,11 @@ pub enum Report {
     },
     /// The kernel's side as a whole; sent when something in it changed.
     State(State),
+    /// Asks what the receiver knows by now: its own counts, inbound and outbound.
+    Told {
+        /// Takes the answer; nobody minds when it is dropped.
+        reply: Sender<[CidrTree; 2]>,
+    },
 }
 
 /// The kernel's side.
@@ -40,8 +47,10 @@ pub struct State {
     pub tables: [Table; 2],
     /// Connections older than the attach that are counted.
     pub seeded: u64,
-    /// Connections whose socket took no storage; each is seeded by the next sweep.
-    pub storage_failed: u64,
+    /// Connections whose socket took no mark; each is seeded by the next sweep.
+    pub unmarked: u64,
+    /// Notes of single sockets that found no room; what they would have told is repaired by audits.
+    pub notes_lost: u64,
     /// Connections that met a host being taken out; each is seeded by the next sweep.
     pub deferred: u64,
     /// Change notices that found no room; each is answered by a full read.
@@ -76,6 +85,8 @@ pub struct Drift {
     pub audits: u64,
     /// Connections by which counts were put right.
     pub repaired: u64,
+    /// Hosts whose change the cluster had not been told; they were told again.
+    pub untold: u64,
 }
 
 /// Returns what an entry means: an entry being removed counts nothing, and a damaged one is not negative.

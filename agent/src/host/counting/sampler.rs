@@ -110,7 +110,7 @@ impl Sampler {
             }
         }
         self.tables.next_epoch();
-        for (direction, host) in self.shared.take_removed() {
+        for (direction, host) in self.shared.take_again() {
             self.pending(direction).add(host);
         }
         let dropped = self.tables.stat(Stat::RingDropped);

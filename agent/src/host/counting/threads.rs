@@ -1,5 +1,7 @@
 //! Starting and stopping the two threads, and what they share.
-use super::{Counting, Error, Report, audit::Auditor, sampler::Sampler, tables::Tables};
+use super::{
+    Counting, Error, Report, audit::Auditor, plan::Ports, sampler::Sampler, stock::Stock, tables::Tables,
+};
 use crate::sys::{lock::Lock, wake::Wake};
 use convoy_common::{addr::Host, count::Direction};
 use convoy_core::time::Span;
@@ -11,8 +13,9 @@ use rustix::{
 use std::{
     io,
     os::fd::BorrowedFd,
+    path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
@@ -38,6 +41,7 @@ impl Default for Options {
 pub struct Handle {
     shared: Arc<Shared>,
     tables: Arc<Tables>,
+    cgroup: PathBuf,
     threads: Vec<JoinHandle<()>>,
     #[expect(dead_code, reason = "held until the threads have ended")]
     lock: Lock,
@@ -47,6 +51,44 @@ impl Handle {
     /// Changes the time between two drains; takes effect after the one that is due.
     pub fn set_delay(&self, delay: Span) {
         self.shared.delay_ns.store(delay.as_ns(), Ordering::Relaxed);
+    }
+
+    /// Changes the time between two audits, from the latest one on.
+    pub fn set_audit_period(&self, period: Span) {
+        self.shared.audit_period_ns.store(period.as_ns(), Ordering::Relaxed);
+        self.shared.auditor.wake();
+    }
+
+    /// Counts only these ports from now on. Connections that are counted stay counted until they close; open ones on
+    /// a port that is new are counted within moments.
+    ///
+    /// # Errors
+    /// [`Error::Table`] when the kernel does not take them, [`Error::SockDiag`] when it does not list sockets; the
+    /// ports are then what they were.
+    pub fn set_ports(&self, inbound: &[u16], outbound: &[u16]) -> Result<(), Error> {
+        let wanted = Ports::new(inbound, outbound);
+        let mut ports = self.shared.lock_ports();
+        if *ports == wanted {
+            return Ok(());
+        }
+        // Which connections are counted by now must be known before their ports do not tell any more.
+        Stock::open(Arc::clone(&self.tables), self.cgroup.clone())?.begin(&ports)?;
+        let put = |ports: &Ports| {
+            Direction::ALL
+                .into_iter()
+                .try_for_each(|direction| self.tables.set_ports(direction, &ports.of(direction)))
+        };
+        if let Err(error) = put(&wanted) {
+            if let Err(again) = put(&ports) {
+                tracing::error!(error = %again, "the counted ports are half changed; reload again");
+            }
+            return Err(error);
+        }
+        *ports = wanted;
+        drop(ports);
+        self.shared.sweep_now.store(1, Ordering::Relaxed);
+        self.shared.auditor.wake();
+        Ok(())
     }
 
     /// Asks for a full report of both directions, for instance after the receiver lost its state.
@@ -101,16 +143,19 @@ pub fn spawn(counting: Counting, options: Options, out: Sender<Report>, wake: Wa
         auditor: Wake::new().map_err(descriptors)?,
         wake,
         delay_ns: AtomicU64::new(options.delay.as_ns()),
+        audit_period_ns: AtomicU64::new(options.audit_period.as_ns()),
+        ports: Mutex::new(counting.loaded.ports.clone()),
         refresh: AtomicU64::new(0),
         audit_now: AtomicU64::new(0),
-        removed: Mutex::new(Vec::new()),
+        sweep_now: AtomicU64::new(0),
+        again: Mutex::new(Vec::new()),
         trouble: Mutex::new(None),
     });
     let Counting { ring, loaded, lock } = counting;
-    let tables = Arc::clone(&loaded.tables);
+    let (tables, cgroup) = (Arc::clone(&loaded.tables), loaded.settings.cgroup.clone());
     let sampler = Sampler::new(Arc::clone(&tables), ring, Arc::clone(&shared), out.clone());
-    let auditor = Auditor::new(loaded, Arc::clone(&shared), out, options.audit_period)?;
-    let mut handle = Handle { shared, tables, threads: Vec::with_capacity(2), lock };
+    let auditor = Auditor::new(loaded, Arc::clone(&shared), out)?;
+    let mut handle = Handle { shared, tables, cgroup, threads: Vec::with_capacity(2), lock };
     let thread = |source| Error::Resource { what: "threads", source };
     handle.threads.push(named("sampler", move || sampler.run()).map_err(thread)?);
     handle.threads.push(named("auditor", move || auditor.run()).map_err(thread)?);
@@ -132,9 +177,13 @@ pub(super) struct Shared {
     pub(super) auditor: Wake,
     wake: Wake,
     delay_ns: AtomicU64,
+    audit_period_ns: AtomicU64,
+    /// The ports whose connections are counted; held while the kernel is told of others.
+    ports: Mutex<Ports>,
     refresh: AtomicU64,
     audit_now: AtomicU64,
-    removed: Mutex<Vec<(Direction, Host)>>,
+    sweep_now: AtomicU64,
+    again: Mutex<Vec<(Direction, Host)>>,
     trouble: Mutex<Option<String>>,
 }
 
@@ -142,6 +191,26 @@ impl Shared {
     /// Returns the time between two drains.
     pub(super) fn delay(&self) -> Span {
         Span::from_ns(self.delay_ns.load(Ordering::Relaxed))
+    }
+
+    /// Returns the time between two audits.
+    pub(super) fn audit_period(&self) -> Span {
+        Span::from_ns(self.audit_period_ns.load(Ordering::Relaxed)).max(AUDIT_PERIOD_MIN)
+    }
+
+    /// Returns the ports whose connections are counted.
+    pub(super) fn ports(&self) -> Ports {
+        self.lock_ports().clone()
+    }
+
+    /// Keeps the ports as they are while it is held, if they are still these.
+    pub(super) fn hold_ports(&self, still: &Ports) -> Option<MutexGuard<'_, Ports>> {
+        Some(self.lock_ports()).filter(|ports| **ports == *still)
+    }
+
+    fn lock_ports(&self) -> MutexGuard<'_, Ports> {
+        // They are replaced as a whole, so whoever panicked while holding them left one or the other.
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns whether a full report was asked for, once.
@@ -154,16 +223,21 @@ impl Shared {
         self.audit_now.swap(0, Ordering::Relaxed) != 0
     }
 
-    /// Leaves word that these hosts were removed; the sampler reports what they are by then.
-    pub(super) fn removed(&self, hosts: impl IntoIterator<Item = (Direction, Host)>) {
+    /// Returns whether uncounted connections are to be looked for, once.
+    pub(super) fn take_sweep(&self) -> bool {
+        self.sweep_now.swap(0, Ordering::Relaxed) != 0
+    }
+
+    /// Leaves word that these hosts were removed, or not reported; the sampler reports what they are by then.
+    pub(super) fn look_again(&self, hosts: impl IntoIterator<Item = (Direction, Host)>) {
         // Whoever panicked while holding it left a list that is still a list.
-        self.removed.lock().unwrap_or_else(PoisonError::into_inner).extend(hosts);
+        self.again.lock().unwrap_or_else(PoisonError::into_inner).extend(hosts);
         self.nudge.wake();
     }
 
-    /// Takes the hosts that were removed.
-    pub(super) fn take_removed(&self) -> Vec<(Direction, Host)> {
-        std::mem::take(&mut *self.removed.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Takes the hosts that are to be reported whether or not they change.
+    pub(super) fn take_again(&self) -> Vec<(Direction, Host)> {
+        std::mem::take(&mut *self.again.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Says what keeps the sampler from its work, or that nothing does.
@@ -207,3 +281,6 @@ impl Shared {
         }
     }
 }
+
+/// Shortest time between two audits.
+const AUDIT_PERIOD_MIN: Span = Span::from_ms(100);

@@ -121,6 +121,8 @@ fn settings(name: &str, peers: &[&str]) -> Settings {
         build: "".into(),
         peers: peers.iter().map(|peer| ((*peer).into(), address(peer))).collect(),
         heartbeat: Span::from_ms(100),
+        start_delay: Span::ZERO,
+        connect: Span::from_secs(5),
         reconnect: Span::from_secs(1),
         replicate: Object::ALL.map(|object| (object, batching)).into(),
     }

@@ -26,8 +26,7 @@ pub(super) const OPTIONS: &[Row] = &[
         Kind::Bool,
         "Whether this node takes part in the cluster; when false it counts alone.",
     )
-    .default("true")
-    .live(Live::Restart),
+    .default("true"),
     Row::new(
         CLUSTER,
         "nodename",
@@ -41,7 +40,6 @@ pub(super) const OPTIONS: &[Row] = &[
         Kind::Ip,
         "Address of this node on the cluster network; unset means its entry in `peers`.",
     )
-    .live(Live::Restart)
     .changed(
         "the address of `nodename`, looked up",
         "a resolver that fails must not decide who a node is; the peers list has the address",
@@ -60,7 +58,6 @@ pub(super) const OPTIONS: &[Row] = &[
         Kind::Endpoint,
         "Where the other nodes reach this one, when there is no `ECCluster_Listener`. Deprecated.",
     )
-    .live(Live::Restart)
     .changed("*:4802", "unset, the sockets are those of `ECCluster_Listener`, and that is its default"),
     Row::new(CLUSTER, "control_group", Kind::Text, "Group on which nodes accept console commands.")
         .default("ec_console")
@@ -82,11 +79,22 @@ pub(super) const OPTIONS: &[Row] = &[
         Kind::Seconds(Span::ZERO, HOUR),
         "Time after start before silence of a peer counts against it.",
     )
-    .default("15")
-    .live(Live::NoEffect),
-    Row::new(MODULES, "debug_level", Kind::Level, "Least level that is logged.")
-        .default("ERROR")
-        .live(Live::NoEffect),
+    .default("0")
+    .changed(
+        "15",
+        "a node that was not running forgives silence by itself; 15 s would let the counts of a dead peer stand",
+    ),
+    Row::new(
+        CLUSTER,
+        "debug_level",
+        Kind::Level,
+        "Least level that is logged: DEBUG, INFO, WARNING or ERROR; the others mean the next one.",
+    )
+    .default("INFO")
+    .changed(
+        "ERROR",
+        "few lines are logged, and who came, went or reloaded is among them; set CONVOY_LOG to overrule it",
+    ),
     Row::new(
         CLUSTER,
         "inbound_ports",
@@ -95,8 +103,7 @@ pub(super) const OPTIONS: &[Row] = &[
     )
     .array()
     .default(PORTS)
-    .ours()
-    .live(Live::Restart),
+    .ours(),
     Row::new(
         CLUSTER,
         "outbound_ports",
@@ -105,8 +112,7 @@ pub(super) const OPTIONS: &[Row] = &[
     )
     .array()
     .default(PORTS)
-    .ours()
-    .live(Live::Restart),
+    .ours(),
     Row::new(
         CLUSTER,
         "audit_interval",
@@ -114,8 +120,7 @@ pub(super) const OPTIONS: &[Row] = &[
         "Time between two comparisons of the counts with the kernel's own list of connections.",
     )
     .default("10")
-    .ours()
-    .live(Live::Restart),
+    .ours(),
     Row::new(
         CLUSTER,
         "ignore_names",
@@ -254,7 +259,6 @@ const PARAMETERS: &[&str] = &[
 
 const CLUSTER: &[&str] = &["cluster"];
 const CLUSTER_AND_GLOBAL: &[&str] = &["cluster", ""];
-const MODULES: &[&str] = &["cluster", "msgc_server", "msgc_client"];
 const REPLICATE: &[&str] = &["cluster::Replicate"];
 const TOPOLOGY: &[&str] = &["cluster::Topology"];
 

@@ -33,7 +33,6 @@ pub(super) const SCOPES: &[ScopeRow] = &[
 pub(super) const OPTIONS: &[Row] = &[
     Row::new(LISTENER, "enable", Kind::Bool, "Whether the socket is bound.")
         .default("true")
-        .live(Live::Restart)
         .fallback(Fallback::Listener),
     Row::new(
         LISTENER,
@@ -42,7 +41,6 @@ pub(super) const OPTIONS: &[Row] = &[
         "Connections the kernel keeps until they are accepted.",
     )
     .default("500")
-    .live(Live::NoEffect)
     .fallback(Fallback::Listener),
     Row::new(
         LISTENER,
@@ -51,7 +49,6 @@ pub(super) const OPTIONS: &[Row] = &[
         "Whether small frames are sent at once (TCP_NODELAY).",
     )
     .default("true")
-    .live(Live::NoEffect)
     .fallback(Fallback::Listener)
     .changed("false", "a change must not wait for the acknowledgement of the one before it"),
     Row::new(
@@ -61,7 +58,6 @@ pub(super) const OPTIONS: &[Row] = &[
         "Receive buffer in bytes; 0 leaves it to the kernel.",
     )
     .default("0")
-    .live(Live::NoEffect)
     .fallback(Fallback::Listener)
     .changed(
         "4096",
@@ -74,7 +70,6 @@ pub(super) const OPTIONS: &[Row] = &[
         "Send buffer in bytes; 0 leaves it to the kernel.",
     )
     .default("0")
-    .live(Live::NoEffect)
     .fallback(Fallback::Listener)
     .changed("4096", "as for tcp_recv_buffer_size"),
     Row::new(

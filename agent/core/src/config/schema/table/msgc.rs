@@ -55,12 +55,23 @@ pub(super) const OPTIONS: &[Row] = &[
         .default("true")
         .live(Live::NoEffect),
     Row::new(
-        BOTH,
+        SERVER,
         "connect_timeout",
         Kind::Seconds(SHORT, HOUR),
-        "Longest wait for a connection to be accepted.",
+        "Longest wait for a peer to accept a connection.",
+    )
+    .default("5")
+    .changed("60", "a node that comes back must not wait for the slow repetitions of an old attempt"),
+    Row::new(
+        CLIENT,
+        "connect_timeout",
+        Kind::Seconds(SHORT, HOUR),
+        "Longest wait for the server to accept a connection.",
     )
     .default("60")
+    .live(Live::NoEffect),
+    Row::new(BOTH, "debug_level", Kind::Level, "Least level that is logged.")
+    .default("ERROR")
     .live(Live::NoEffect),
     Row::new(
         BOTH,
@@ -95,10 +106,18 @@ pub(super) const OPTIONS: &[Row] = &[
     .default("20")
     .live(Live::NoEffect),
     Row::new(
-        BOTH,
+        SERVER,
         "tcpbuf_size",
         Kind::Int(&[(0, BUFFER_MAX)]),
-        "Socket buffers of a connection, in bytes; 0 leaves them to the kernel.",
+        "Socket buffers of connections to peers, in bytes; 0 leaves them to the kernel.",
+    )
+    .default("0")
+    .changed("131072", "as for tcp_recv_buffer_size"),
+    Row::new(
+        CLIENT,
+        "tcpbuf_size",
+        Kind::Int(&[(0, BUFFER_MAX)]),
+        "Socket buffers, in bytes; 0 leaves them to the kernel.",
     )
     .default("131072")
     .live(Live::NoEffect),

@@ -119,6 +119,7 @@ const SECTIONS: &[Section] = &[
         &["msgc_server", "msgc_client"],
         &[
             ("enabled", Some("true")),
+            ("debug_level", Some("ERROR")),
             ("connect_timeout", Some("60")),
             ("idle_timeout", Some("30")),
             ("keepalive_interval", Some("5")),

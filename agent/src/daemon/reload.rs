@@ -1,0 +1,59 @@
+//! A reload: everything that can fail first, then everything that cannot.
+//!
+//! Invariants: 1. a reload that fails leaves everything as it was; 2. when it has returned, the new settings are in
+//! force in every thread; 3. no count and no connection is lost by it: tables, sockets and connections that a change
+//! does not concern stay, and those that a port's change concerns stay counted until they close.
+use super::{Changes, Daemon, Error, Wanted};
+use crate::sys::log::Log;
+
+impl Daemon {
+    /// Takes what was read, if it could be read, and says what became of it; returns it in short.
+    pub(super) fn reload_from(&mut self, read: Option<Wanted>, log: &Log) -> &'static str {
+        let Some(new) = read else {
+            tracing::error!("the reload changes nothing: the configuration cannot be used");
+            return REFUSED;
+        };
+        let (old, level) = (self.wanted.level, new.level);
+        match self.reload(new) {
+            Ok(Changes { live, kept }) => {
+                for option in &kept {
+                    tracing::warn!("{option} changed; restart convoyd for it to take effect");
+                }
+                let changed = if live.is_empty() { "nothing".to_owned() } else { live.join(", ") };
+                // Whoever makes the log quieter still reads that it worked.
+                log.set_level(old.max(level));
+                tracing::info!(changed, "configuration reloaded");
+                log.set_level(level);
+                if kept.is_empty() { RELOADED } else { RESTART }
+            }
+            Err(error) => {
+                tracing::error!("the reload changes nothing: {error}");
+                REFUSED
+            }
+        }
+    }
+
+    /// Takes new settings. What cannot change while running keeps its value; its name is in [`Changes::kept`].
+    ///
+    /// # Errors
+    /// [`Error::Listen`] when a new socket cannot be bound, [`Error::Counting`] when the kernel takes no other ports.
+    pub(super) fn reload(&mut self, new: Wanted) -> Result<Changes, Error> {
+        let (new, changes) = self.wanted.followed_by(new);
+        let prepared = self.listeners.prepare(&new.listen)?;
+        // The last step that can fail, and undoes itself then.
+        self.sampler.set_ports(&new.counting.inbound_ports, &new.counting.outbound_ports)?;
+        let listening = self.listeners.replace(prepared);
+        self.sampler.set_delay(new.sampling.delay);
+        self.sampler.set_audit_period(new.sampling.audit_period);
+        if !self.cluster.reload(new.plan.clone(), listening, changes.kept.clone()) {
+            tracing::warn!("the cluster thread is busy and takes the new settings later");
+        }
+        self.wanted = new;
+        Ok(changes)
+    }
+}
+
+/// What the service manager shows after a reload.
+const RELOADED: &str = "counting and replicating";
+const RESTART: &str = "counting and replicating; some options take effect after a restart only";
+const REFUSED: &str = "counting and replicating; the latest reload was refused";
