@@ -17,7 +17,7 @@ pub(super) fn nearest_within<'a>(
     }
     candidates
         .into_iter()
-        .filter(|candidate| candidate.len().abs_diff(name.len()) <= allowed)
+        .filter(|candidate| !candidate.is_empty() && candidate.len().abs_diff(name.len()) <= allowed)
         .map(|candidate| (distance(name, candidate), candidate))
         .filter(|(distance, _)| *distance <= allowed)
         .min()

@@ -183,6 +183,8 @@ fn nearest_is_near() {
     ] {
         assert_eq!(nearest(slip, names), meant, "{slip}");
     }
+    // The path of the global scope is empty, and nobody meant that.
+    assert_eq!(nearest("x", ["", "long_name"]), None);
 }
 
 #[test]
