@@ -235,6 +235,7 @@ fn known(path: &str, here: Option<Scope<'_>>, name: &str) -> Option<Known> {
         let instance = match row.instance {
             Instance::None => Named::No,
             Instance::Named(_) => Named::Yes,
+            Instance::Optional(_) => Named::Perhaps,
         };
         return Some(Known { name: last(row.path).into(), instance });
     }
@@ -306,7 +307,7 @@ fn no_instance(outer: &[Step], name: &str, scopes: &Scopes) -> BadAddress {
     let exists = find(scopes, outer).and_then(|scope| scope.instances(name).find_map(Scope::instance));
     let row = schema::scope(&schema_path(&path(outer), name));
     let wanted = row.and_then(|row| match row.instance {
-        Instance::Named(what) => Some(what),
+        Instance::Named(what) | Instance::Optional(what) => Some(what),
         Instance::None => None,
     });
     BadAddress::NoInstance { name: name.into(), example: exists.or(wanted).unwrap_or("INSTANCE").into() }
