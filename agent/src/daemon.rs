@@ -46,8 +46,8 @@ pub type Apply<'a> = dyn FnMut(Wanted) -> Result<Changes, Error> + 'a;
 /// The configuration as the daemon sees it: something that changes when a signal or a client says so. It hands what it
 /// asks for to `Apply`, and has changed only if that was taken.
 pub trait Configuration {
-    /// Reads everything anew, and says itself what is wrong with it; returns whether it changed.
-    fn reload(&mut self, apply: &mut Apply<'_>) -> bool;
+    /// Reads everything anew, and says itself what is wrong with it.
+    fn reload(&mut self, apply: &mut Apply<'_>);
     /// Does what a client says, and answers.
     fn command(&mut self, command: Command, apply: &mut Apply<'_>);
 }
@@ -77,8 +77,11 @@ pub fn run(
                 tell_manager(&[NotifyState::Ready, NotifyState::Status(daemon.status)]);
             }
             Happening::Command(command) => {
+                let told = daemon.status;
                 configuration.command(*command, &mut |new| daemon.take(new, log));
-                tell_manager(&[NotifyState::Status(daemon.status)]);
+                if daemon.status != told {
+                    tell_manager(&[NotifyState::Status(daemon.status)]);
+                }
             }
             Happening::Signal(signal) => {
                 tracing::info!(signal, "stopping");

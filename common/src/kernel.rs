@@ -8,7 +8,7 @@ use crate::{addr::Host, count::Direction};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Version of everything in this file. A pinned table of another version is replaced, never read.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Names of maps, programs and pins. The pin of a map has the map's name, at most 15 bytes (kernel: `BPF_OBJ_NAME_LEN`).
 pub mod name {
@@ -20,9 +20,9 @@ pub mod name {
     pub const INBOUND_PORTS: &str = "inbound_ports";
     /// Array: bitmap of remote ports whose outbound connections are counted.
     pub const OUTBOUND_PORTS: &str = "outbound_ports";
-    /// Socket storage: [`Stored`](super::Stored) of every counted socket.
+    /// Hash: socket cookie to [`Note`](super::Note), for the few sockets whose own flags do not tell enough.
     pub const SOCKETS: &str = "sockets";
-    /// Hash: socket cookie to [`Stored`](super::Stored) of connections older than the attach.
+    /// Hash: socket cookie to [`Seed`](super::Seed) of connections older than the attach.
     pub const SEEDED: &str = "seeded";
     /// Array of one, memory-mapped: [`Control`](super::Control).
     pub const CONTROL: &str = "control";
@@ -61,6 +61,8 @@ pub mod name {
 pub const HOSTS_DEFAULT: usize = 262_144;
 /// Connections older than the attach that can be counted. chosen: more than a host's file descriptors.
 pub const SEEDED_MAX: usize = 262_144;
+/// Sockets of which a note can be kept. chosen: as many as can be seeded.
+pub const NOTES_MAX: usize = SEEDED_MAX;
 /// Bytes of the ring of changes: 131 072 records of 32 bytes. A power of two.
 pub const CHANGES_BYTES: usize = 4 << 20;
 /// Words of a port bitmap: 65 536 bits in 64-bit words.
@@ -87,16 +89,44 @@ pub struct HostCount {
     pub total: u64,
 }
 
-/// What was counted for one socket.
+/// Callbacks that a counted socket asks for, which is how it is known as counted: its state changes, and one more that
+/// tells the direction and almost never comes (a retransmission).
+///
+/// They are the `BPF_SOCK_OPS_*_CB_FLAG` bits of the kernel: 1 for timeouts, 2 for retransmissions, 4 for states. The
+/// kernel keeps them on the socket, so a mark costs no memory and no lookup.
+pub const MARKS: u32 = 7;
+/// [`MARKS`] of a socket that is not counted, and whose close ends the [`Note`] about it.
+pub const MARK_NOTED: u32 = 4;
+
+/// Returns the [`MARKS`] of a socket that is counted in `direction`.
+pub const fn mark(direction: Direction) -> u32 {
+    match direction {
+        Direction::Inbound => 4 | 1,
+        Direction::Outbound => 4 | 2,
+    }
+}
+
+/// A connection older than the attach, counted by its socket's cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub struct Stored {
+pub struct Seed {
     /// The remote host.
     pub host: Host,
     /// [`Direction`] as a number.
     pub direction: u8,
-    /// 1 once the connection was counted; the kernel creates storage filled with zeros.
+    /// Zero.
+    pub pad: [u8; 7],
+}
+
+/// What is known of one socket that neither its ports nor the time of the attach tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Note {
+    /// 1 when it is counted, although it may be older than the attach or on a port that is not counted any more;
+    /// 0 when it is not, although it should be: there was no room, or it met an entry being retired.
     pub counted: u8,
+    /// [`Direction`] as a number.
+    pub direction: u8,
     /// Zero.
     pub pad: [u8; 6],
 }
@@ -121,8 +151,25 @@ pub struct Control {
     pub netns_cookie: u64,
     /// Drain epoch: a host is announced once in each.
     pub epoch: u32,
+    /// Whether the agent takes stock of the sockets that exist: a [`Stock`] as a number.
+    pub taking_stock: u32,
+    /// 1 while there may be connections counted by cookie: a close asks for its seed before it trusts the mark.
+    pub seeds: u32,
     /// Zero.
     pub pad: u32,
+}
+
+/// Whether stock is being taken of the sockets that exist. While it is, the kernel makes a [`Note`] of every connection
+/// that it counts, so that one without is known to be uncounted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Stock {
+    /// It is not: what is open on a counted port is counted, unless a note says otherwise.
+    Taken = 0,
+    /// After an attach: a mark without a note is of an earlier program, whose counts are gone.
+    Attached = 1,
+    /// After a change of ports: marks are our own.
+    PortsChanged = 2,
 }
 
 /// What the pinned maps were made for. All zero until the tables are complete and attached.
@@ -151,17 +198,19 @@ pub enum Stat {
     RefusedInbound = 0,
     /// Outbound connections not counted because the host map took no new host.
     RefusedOutbound = 1,
-    /// Connections not counted because the socket took no storage.
-    StorageFailed = 2,
+    /// Connections not counted because the socket took no mark.
+    Unmarked = 2,
     /// Changes that found the ring full; answered by a full read.
     RingDropped = 3,
     /// Connections that met an entry being retired; counted by the next sweep.
     Deferred = 4,
+    /// Notes that found no room; the counts of their hosts are repaired by audits.
+    NotesLost = 5,
 }
 
 impl Stat {
     /// Number of counters in the `stats` map.
-    pub const LEN: usize = 5;
+    pub const LEN: usize = 6;
 }
 
 /// What [`Correction`] asks for.
@@ -227,8 +276,8 @@ impl Direction {
 
 const _: () = {
     assert!(size_of::<HostCount>() == 16 && align_of::<HostCount>() == 8);
-    assert!(size_of::<Stored>() == 24 && size_of::<Changed>() == 24);
-    assert!(size_of::<Control>() == 16 && size_of::<Abi>() == 32);
+    assert!(size_of::<Seed>() == 24 && size_of::<Note>() == 8 && size_of::<Changed>() == 24);
+    assert!(size_of::<Control>() == 24 && size_of::<Abi>() == 32);
     assert!(size_of::<Correction>() == 64 && align_of::<Correction>() == 8);
     assert!(PORT_WORDS * 64 == 1 << 16 && CHANGES_BYTES.is_power_of_two());
 };

@@ -2,10 +2,7 @@
 //!
 //! The verifier accepts a context load only at a constant offset from the untouched context pointer. LLVM merges
 //! two such loads on different paths into one with a computed offset, which is refused; assembly is not merged.
-use aya_ebpf::{
-    bindings::{bpf_sock, bpf_sock_ops},
-    programs::SockOpsContext,
-};
+use aya_ebpf::{bindings::bpf_sock_ops, programs::SockOpsContext};
 use convoy_common::addr::Host;
 use core::{arch::asm, mem::offset_of};
 
@@ -77,21 +74,4 @@ pub fn remote_host(ctx: &SockOpsContext) -> Host {
     };
     // SAFETY: both are 16 bytes without padding, and every bit pattern is a host.
     unsafe { core::mem::transmute::<[u32; 4], Host>(words) }
-}
-
-/// Returns the socket, null when the callback has none.
-#[inline(always)]
-pub fn socket(ctx: &SockOpsContext) -> *mut bpf_sock {
-    let value: *mut bpf_sock;
-    // SAFETY: reads the context's socket pointer at its constant offset, which the verifier checks and types.
-    unsafe {
-        asm!(
-            "{value} = *(u64 *)({ctx} + {offset})",
-            value = out(reg) value,
-            ctx = in(reg) ctx.ops,
-            offset = const offset_of!(bpf_sock_ops, __bindgen_anon_2),
-            options(readonly, nostack, preserves_flags),
-        );
-    }
-    value
 }

@@ -2,11 +2,15 @@
 //!
 //! A user-space update replaces a whole value and would lose what the kernel counted meanwhile; this program uses
 //! the same atomics as `observe`. It is never attached: `BPF_PROG_TEST_RUN` runs it with a [`Correction`] as packet.
-use crate::{atomic, count, maps::SEEDED, observe};
+use crate::{
+    atomic, count,
+    maps::{SEEDED, SOCKETS},
+    observe,
+};
 use aya_ebpf::{bindings::BPF_NOEXIST, macros::classifier, programs::TcContext};
 use convoy_common::{
     count::Direction,
-    kernel::{Correction, Op, Outcome, RETIRED, Stored},
+    kernel::{Correction, Op, Outcome, RETIRED, Seed},
 };
 
 /// Carries out one [`Correction`]; returns an [`Outcome`].
@@ -44,12 +48,15 @@ fn carry_out(asked: &Correction, direction: Direction) -> Outcome {
 
 #[inline(always)]
 fn seed(asked: &Correction, direction: Direction) -> Outcome {
-    let seed = Stored { host: asked.host, direction: direction as u8, counted: 1, pad: [0; 6] };
+    let seed = Seed { host: asked.host, direction: direction as u8, pad: [0; 7] };
     if SEEDED.insert(asked.cookie, &seed, BPF_NOEXIST as u64).is_err() {
         return if SEEDED.get_ptr(asked.cookie).is_some() { Outcome::Unchanged } else { Outcome::Refused };
     }
     let outcome = count::opened(direction, &asked.host, 1);
-    if !matches!(outcome, Outcome::Applied) {
+    if matches!(outcome, Outcome::Applied) {
+        // It said that the connection is not counted, which is over.
+        let _ = SOCKETS.remove(asked.cookie);
+    } else {
         // Nobody unseeds it between the two: the agent learns the cookie's fate from this very run, and a close
         // in this instant takes one away that was not added, which the audit repairs.
         let _ = SEEDED.remove(asked.cookie);

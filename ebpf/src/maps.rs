@@ -1,13 +1,14 @@
 //! The maps. Names, layouts and sizes are `convoy_common::kernel`; the agent sets the host maps' real sizes.
 use aya_ebpf::{
     bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
-    btf_maps::{Array, HashMap, RingBuf, SkStorage},
+    btf_maps::{Array, HashMap, RingBuf},
     macros::btf_map,
 };
 use convoy_common::{
     addr::Host,
     kernel::{
-        Abi, CHANGES_BYTES, Changed, Control, HOSTS_DEFAULT, HostCount, PORT_WORDS, SEEDED_MAX, Stat, Stored,
+        Abi, CHANGES_BYTES, Changed, Control, HOSTS_DEFAULT, HostCount, NOTES_MAX, Note, PORT_WORDS,
+        SEEDED_MAX, Seed, Stat,
     },
 };
 
@@ -25,9 +26,9 @@ pub static INBOUND_PORTS: Ports = Ports::new();
 #[btf_map(name = "outbound_ports")]
 pub static OUTBOUND_PORTS: Ports = Ports::new();
 #[btf_map(name = "sockets")]
-pub static SOCKETS: SkStorage<Stored> = SkStorage::new();
+pub static SOCKETS: HashMap<u64, Note, NOTES_MAX, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
 #[btf_map(name = "seeded")]
-pub static SEEDED: HashMap<u64, Stored, SEEDED_MAX, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
+pub static SEEDED: HashMap<u64, Seed, SEEDED_MAX, { BPF_F_NO_PREALLOC as usize }> = HashMap::new();
 #[btf_map(name = "control")]
 pub static CONTROL: Array<Control, 1, { BPF_F_MMAPABLE as usize }> = Array::new();
 #[btf_map(name = "stats")]

@@ -3,27 +3,27 @@
 //! `observe` sits on a cgroup and sees every TCP socket below it. `close_seeded` sees every socket of the kernel,
 //! so it is attached only while connections older than the attach are left: their sockets never asked for the
 //! state callback.
+//!
+//! A counted socket is known by the callbacks it asks for (`convoy_common::kernel::mark`), which the kernel keeps on
+//! the socket: socket storage would cost two allocations a connection, more than all the rest of counting. The agent
+//! cannot read those flags, so the few sockets that it could be wrong about have a note by cookie.
 use crate::{
     context, count,
     maps::{CONTROL, INBOUND_PORTS, OUTBOUND_PORTS, Ports, SEEDED, SOCKETS},
 };
 use aya_ebpf::{
     bindings::{
-        BPF_SK_STORAGE_GET_F_CREATE, BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB,
-        BPF_SOCK_OPS_STATE_CB, BPF_SOCK_OPS_STATE_CB_FLAG, bpf_sock,
+        BPF_ANY, BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB, BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB,
+        BPF_SOCK_OPS_STATE_CB,
     },
-    helpers::{
-        bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_sk_storage_delete, bpf_sk_storage_get,
-        bpf_sock_ops_cb_flags_set,
-    },
+    helpers::{bpf_get_netns_cookie, bpf_get_socket_cookie, bpf_sock_ops_cb_flags_set},
     macros::{btf_tracepoint, sock_ops},
     programs::{BtfTracePointContext, SockOpsContext},
 };
 use convoy_common::{
     count::Direction,
-    kernel::{Outcome, Stat, Stored},
+    kernel::{Control, MARK_NOTED, MARKS, Note, Outcome, Seed, Stat, Stock, mark},
 };
-use core::ptr;
 
 /// State of a socket that is gone, as in `net/tcp_states.h`.
 const TCP_CLOSE: u32 = 7;
@@ -69,7 +69,7 @@ pub fn close_seeded(ctx: BtfTracePointContext) -> i32 {
 pub fn unseed(cookie: u64) -> Outcome {
     let Some(seed) = SEEDED.get_ptr(cookie) else { return Outcome::Unchanged };
     // SAFETY: points to a live map value that is never changed after its insertion.
-    let Stored { host, direction, .. } = unsafe { *seed };
+    let Seed { host, direction, .. } = unsafe { *seed };
     if SEEDED.remove(cookie).is_err() {
         return Outcome::Unchanged;
     }
@@ -91,37 +91,27 @@ fn listed(ports: &Ports, port: u16) -> bool {
 
 #[inline(always)]
 fn opened(ctx: &SockOpsContext, direction: Direction) {
-    let Some(control) = CONTROL.get(0) else { return };
-    // SAFETY: the helper takes the context of this program.
-    if unsafe { bpf_get_netns_cookie(ctx.ops.cast()) } != control.netns_cookie {
-        return;
-    }
-    let socket = context::socket(ctx);
-    if socket.is_null() {
-        return;
-    }
-    let stored = storage(socket, BPF_SK_STORAGE_GET_F_CREATE);
-    if stored.is_null() {
-        return count::bump(Stat::StorageFailed);
-    }
-    // SAFETY: not null, so it points to this socket's storage; the socket is locked during the callback.
-    let stored = unsafe { &mut *stored };
-    if stored.counted != 0 {
+    let Some(control) = ours(ctx) else { return };
+    let callbacks = context::callbacks(ctx);
+    let marks = callbacks & MARKS;
+    if marks == mark(Direction::Inbound) || marks == mark(Direction::Outbound) {
         return; // fast open establishes a socket that was already announced
     }
-    let callbacks = (context::callbacks(ctx) | BPF_SOCK_OPS_STATE_CB_FLAG) as i32;
-    // SAFETY: the helper takes the context of this program.
-    if unsafe { bpf_sock_ops_cb_flags_set(ctx.ops, callbacks) } != 0 {
-        forget(socket);
-        return count::bump(Stat::StorageFailed);
-    }
     let host = context::remote_host(ctx);
+    // The mark first: what cannot be marked cannot be closed, so it is not counted.
+    if !ask_for(ctx, callbacks & !MARKS | mark(direction)) {
+        note(ctx, direction, false);
+        return count::bump(Stat::Unmarked);
+    }
     match count::opened(direction, &host, 1) {
         Outcome::Applied => {
-            *stored = Stored { host, direction: direction as u8, counted: 1, pad: [0; 6] };
+            if control.taking_stock != Stock::Taken as u32 {
+                note(ctx, direction, true);
+            }
         }
         Outcome::Refused | Outcome::Unchanged | Outcome::Malformed => {
-            forget(socket);
+            ask_for(ctx, callbacks & !MARKS | MARK_NOTED);
+            note(ctx, direction, false);
             count::bump(match direction {
                 Direction::Inbound => Stat::RefusedInbound,
                 Direction::Outbound => Stat::RefusedOutbound,
@@ -132,48 +122,69 @@ fn opened(ctx: &SockOpsContext, direction: Direction) {
 
 #[inline(always)]
 fn closed(ctx: &SockOpsContext) {
-    let socket = context::socket(ctx);
-    if socket.is_null() {
+    let callbacks = context::callbacks(ctx);
+    let marks = callbacks & MARKS;
+    if marks & MARK_NOTED == 0 {
         return;
     }
-    let stored = storage(socket, 0);
-    if stored.is_null() {
+    let Some(control) = ours(ctx) else { return };
+    if marks == MARK_NOTED {
+        forget(ctx);
         return;
     }
-    // SAFETY: not null, so it points to this socket's storage; the socket is locked during the callback.
-    let stored = unsafe { &mut *stored };
-    if stored.counted == 0 {
-        return;
+    let inbound = listed(&INBOUND_PORTS, context::local_port(ctx));
+    let outbound = listed(&OUTBOUND_PORTS, context::remote_port(ctx));
+    // All three marks: another program asked for what ours did not, and the port tells what the mark does not.
+    let is_inbound = marks == mark(Direction::Inbound) || marks == MARKS && inbound;
+    // A socket may connect anew, and is counted anew.
+    ask_for(ctx, callbacks & !MARKS);
+    if control.seeds != 0 && matches!(unseed(cookie(ctx)), Outcome::Applied) {
+        return; // marked by an earlier program, counted by cookie since
     }
-    // The storage goes with the socket: deleting it here costs a third of a microsecond more. A socket that connects
-    // anew finds it, and is counted anew.
-    stored.counted = 0;
-    let Stored { host, direction, .. } = *stored;
-    if direction == Direction::Inbound as u8 {
-        count::closed(Direction::Inbound, &host, 1);
-    } else {
-        count::closed(Direction::Outbound, &host, 1);
+    let is_noteless = if is_inbound { inbound } else { outbound };
+    if control.taking_stock != Stock::Taken as u32 || !is_noteless {
+        let must_be_noted = control.taking_stock == Stock::Attached as u32 || !is_noteless;
+        if !forget(ctx) && must_be_noted {
+            return; // marked by an earlier program, and not counted by this one
+        }
+    }
+    let direction = if is_inbound { Direction::Inbound } else { Direction::Outbound };
+    count::closed(direction, &context::remote_host(ctx), 1);
+}
+
+/// Returns what the agent says, if the socket is of the network namespace that is counted.
+#[inline(always)]
+fn ours(ctx: &SockOpsContext) -> Option<&'static Control> {
+    let control = CONTROL.get(0)?;
+    // SAFETY: the helper takes the context of this program.
+    (unsafe { bpf_get_netns_cookie(ctx.ops.cast()) } == control.netns_cookie).then_some(control)
+}
+
+/// Sets the callbacks that this socket gets; tells whether it will.
+#[inline(always)]
+fn ask_for(ctx: &SockOpsContext, callbacks: u32) -> bool {
+    // SAFETY: the helper takes the context of this program.
+    unsafe { bpf_sock_ops_cb_flags_set(ctx.ops, callbacks as i32) == 0 }
+}
+
+/// Keeps a note of this socket.
+#[inline(always)]
+fn note(ctx: &SockOpsContext, direction: Direction, counted: bool) {
+    let note = Note { counted: counted as u8, direction: direction as u8, pad: [0; 6] };
+    if SOCKETS.insert(cookie(ctx), &note, BPF_ANY as u64).is_err() {
+        count::bump(Stat::NotesLost);
     }
 }
 
-/// Returns this socket's storage, null when there is none.
+/// Drops the note of this socket; tells whether there was one.
 #[inline(always)]
-fn storage(socket: *mut bpf_sock, flags: u32) -> *mut Stored {
-    // SAFETY: `socket` is the context's socket and not null.
-    unsafe {
-        bpf_sk_storage_get(
-            (&raw const SOCKETS).cast_mut().cast(),
-            socket.cast(),
-            ptr::null_mut(),
-            flags.into(),
-        )
-    }
-    .cast()
+fn forget(ctx: &SockOpsContext) -> bool {
+    SOCKETS.remove(cookie(ctx)).is_ok()
 }
 
-/// Drops this socket's storage: its close will not be counted.
+/// Returns the kernel's name for this socket.
 #[inline(always)]
-fn forget(socket: *mut bpf_sock) {
-    // SAFETY: `socket` is the context's socket and not null. It fails only when there is no storage.
-    unsafe { bpf_sk_storage_delete((&raw const SOCKETS).cast_mut().cast(), socket.cast()) };
+fn cookie(ctx: &SockOpsContext) -> u64 {
+    // SAFETY: the helper takes the context of this program.
+    unsafe { bpf_get_socket_cookie(ctx.ops.cast()) }
 }

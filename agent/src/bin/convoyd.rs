@@ -81,25 +81,23 @@ struct Live {
 }
 
 impl Configuration for Live {
-    fn reload(&mut self, apply: &mut Apply<'_>) -> bool {
+    fn reload(&mut self, apply: &mut Apply<'_>) {
         let Self { console, arguments, .. } = self;
         let unsaved = console.unsaved();
         match console.reload(&mut |settings| take(settings, arguments, apply)) {
             Ok(warnings) => {
                 say(&warnings);
                 if !unsaved.is_empty() {
-                    tracing::warn!(
-                        "changes made online and not written back are dropped: {}",
-                        unsaved.join(", ")
-                    );
+                    let files = unsaved.join(", ");
+                    tracing::warn!("changes made online and not written back are dropped: {files}");
                 }
-                true
             }
             Err(Some(report)) => {
                 unusable(&report, arguments);
-                false
+                tracing::error!("the reload changes nothing: the configuration cannot be used");
             }
-            Err(None) => false,
+            // Told where it was refused.
+            Err(None) => {}
         }
     }
 

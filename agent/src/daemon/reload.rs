@@ -32,9 +32,7 @@ impl Daemon {
     /// Reads everything anew, as SIGHUP asks for.
     pub(super) fn reload_all(&mut self, configuration: &mut impl Configuration, log: &Log) {
         self.status = REFUSED;
-        if !configuration.reload(&mut |new| self.take(new, log)) {
-            tracing::error!("the reload changes nothing: the configuration cannot be used");
-        }
+        configuration.reload(&mut |new| self.take(new, log));
     }
 
     /// Takes new settings. What cannot change while running keeps its value; its name is in [`Changes::kept`].

@@ -18,6 +18,7 @@ mod reclaim;
 mod report;
 mod sampler;
 mod seeds;
+mod stock;
 mod tables;
 mod threads;
 mod told;

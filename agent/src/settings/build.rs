@@ -194,13 +194,6 @@ impl Judge<'_> {
                     continue;
                 }
             };
-            if *name != *key {
-                let message = format!("peer `{key}` is not written in lower case");
-                let warning = Diagnostic::warning("uppercase-peer", message).at(key_place);
-                self.warn(
-                    warning.help(format!("write `{name}`: other programs that read this file refuse it")),
-                );
-            }
             self.peer_address(&name, address, place);
             if let Some(first) = peers.get(&name) {
                 let message = format!("peer `{name}` is listed twice");
@@ -322,12 +315,12 @@ impl Judge<'_> {
         let mut found: Vec<JudgedListen> = Vec::new();
         let Some(listener) = listener else {
             let view = View { path: LISTEN, scopes: Vec::new() };
-            let address = SocketAddr::from(([0, 0, 0, 0], PEER_PORT));
-            return vec![JudgedListen {
-                settings: listen(&view, address),
-                enabled: true,
-                place: Place::default(),
-            }];
+            let address = match View::of(root, "cluster").one("cluster_listener") {
+                Some(Typed::Endpoint(Endpoint::Inet(address))) => address,
+                _ => SocketAddr::from(([0, 0, 0, 0], PEER_PORT)),
+            };
+            let settings = listen(&view, address);
+            return vec![JudgedListen { settings, enabled: true, place: Place::default() }];
         };
         for scope in listener.instances("Listen") {
             let (Some(instance), Some(place)) = (scope.instance(), scope.place()) else { continue };
@@ -338,11 +331,7 @@ impl Judge<'_> {
                     self.warn(Diagnostic::warning("unix-listen", message).at(place));
                     continue;
                 }
-                Err(bad) => {
-                    let fault = Diagnostic::error("bad-listen", format!("`Listen`: {bad}"));
-                    self.diagnostics.push(fault.at(place).help(bad.help()));
-                    continue;
-                }
+                Err(_) => continue, // the schema has told
             };
             if let Some(twin) = found.iter().find(|other| other.settings.address == address) {
                 let fault = Diagnostic::error("duplicate-listen", format!("{address} is listened on twice"));

@@ -2,8 +2,8 @@
 //!
 //! The same code serves a daemon and `convoy config --file`. A command that changes something hands the new settings to
 //! whoever owns the threads; only when these have taken them is the change made, and the answer sent.
-//! Invariants: 1. the configuration in use always has good settings (offline: it loads and fits the table); 2. a command that
-//! fails changes nothing; 3. only `writeback` writes files; 4. all of it is done on one thread, one command after the other.
+//! Invariants: 1. the configuration in use always has good settings (offline: it loads, fits the table, and has no more faults
+//! than it had); 2. a command that fails changes nothing; 3. only `writeback` writes files; 4. all of it is done on one thread, one command after the other.
 //! Source: reference sections 1.14, 1.15 and 8.4.
 use super::{Disk, Environment, Report, Settings, judge, rows};
 use crate::host::control::shape::{
@@ -16,7 +16,7 @@ use crate::host::control::shape::{
 use convoy_core::{
     bounds,
     config::{
-        diagnostic::Diagnostics,
+        diagnostic::{Diagnostics, Severity},
         load::Config,
         report::Colour,
         schema::{self, Live},
@@ -30,7 +30,7 @@ use convoy_core::{
     time::Instant,
 };
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -45,6 +45,8 @@ pub struct Console {
     sessions: Sessions,
     /// Whether somebody runs with it.
     online: bool,
+    /// How often it has each kind of error: none online. A file may be another host's.
+    faults: BTreeMap<&'static str, usize>,
     /// Code and text of every warning of the configuration in use: what is told already.
     told: BTreeSet<(String, String)>,
 }
@@ -80,15 +82,17 @@ impl Console {
     /// As for [`open`](Self::open).
     pub fn offline(main: &Path, environment: &Environment) -> Result<Self, Report> {
         let (snapshot, config, diagnostics) = read(main, environment);
-        let warnings = check(&config, diagnostics)?;
+        check(&config, diagnostics.clone())?;
+        let judged = judge(&config, diagnostics, environment).map(|(_, warnings)| warnings);
+        let report = judged.unwrap_or_else(|report| report);
         let mut console = Self::new(main, environment, false, Sessions::new(snapshot, config));
-        console.told = known(&warnings);
+        (console.told, console.faults) = (known(&report), faults(&report));
         Ok(console)
     }
 
     fn new(main: &Path, environment: &Environment, online: bool, sessions: Sessions) -> Self {
         let (main, environment) = (main.to_owned(), environment.clone());
-        Self { main, environment, sessions, online, told: BTreeSet::new() }
+        Self { main, environment, sessions, online, faults: BTreeMap::new(), told: BTreeSet::new() }
     }
 
     /// Reads the files anew, as SIGHUP asks for, and drops what was changed online; gives the warnings.
@@ -293,18 +297,23 @@ impl Console {
         apply: &mut Apply<'_>,
     ) -> Result<(Vec<DiagnosticRow>, Vec<String>), Failure> {
         let (config, diagnostics) = (&candidate.generation.config, candidate.diagnostics.clone());
-        let failed = |report: Report| reconfigure_failed(&report);
-        let (report, restart) = if self.online {
-            let (settings, report) = judge(config, diagnostics, &self.environment).map_err(failed)?;
-            let refused = |why| Failure::new(format!("Reconfigure failed: {why}; nothing was changed"));
-            (report, apply(&settings).map_err(refused)?)
-        } else {
-            (check(config, diagnostics).map_err(failed)?, Vec::new())
+        let (report, restart) = match judge(config, diagnostics, &self.environment) {
+            Ok((settings, report)) if self.online => {
+                let refused = |why| Failure::new(format!("Reconfigure failed: {why}; nothing was changed"));
+                (report, apply(&settings).map_err(refused)?)
+            }
+            Ok((_, report)) => (report, Vec::new()),
+            Err(report) if !self.online && !self.has_more_faults(&report) => (report, Vec::new()),
+            Err(report) => return Err(reconfigure_failed(&report)),
         };
         let warnings = self.news(&report, &self.told);
         self.sessions.adopt(candidate);
-        self.told = known(&report);
+        (self.told, self.faults) = (known(&report), faults(&report));
         Ok((warnings, restart))
+    }
+
+    fn has_more_faults(&self, report: &Report) -> bool {
+        faults(report).iter().any(|(code, count)| self.faults.get(code).is_none_or(|before| before < count))
     }
 
     /// Returns the warnings and errors that are not `known`.
@@ -336,6 +345,15 @@ fn check(config: &Config, mut diagnostics: Diagnostics) -> Result<Report, Report
 
 fn known(report: &Report) -> BTreeSet<(String, String)> {
     report.diagnostics().iter().map(|fault| (fault.code.into(), fault.message.clone())).collect()
+}
+
+/// Counts a report's errors by kind.
+fn faults(report: &Report) -> BTreeMap<&'static str, usize> {
+    let errors = report.diagnostics().iter().filter(|fault| fault.severity == Severity::Error);
+    errors.fold(BTreeMap::new(), |mut counts, fault| {
+        *counts.entry(fault.code).or_default() += 1;
+        counts
+    })
 }
 
 fn known_in(config: &Config) -> BTreeSet<(String, String)> {

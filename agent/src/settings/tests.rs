@@ -5,6 +5,7 @@ use std::fs;
 use tempfile::TempDir;
 
 mod loading;
+mod samples;
 
 fn environment() -> Environment {
     Environment { host_name: "mx1.example.com".into(), ..Environment::default() }
@@ -236,6 +237,18 @@ fn listeners_need_an_address_and_a_port() {
 }
 
 #[test]
+fn the_old_option_for_a_listener_is_read_when_there_is_no_listener() {
+    let addresses = |text: &str| -> Vec<_> {
+        let settings = loaded(text, &environment()).unwrap().settings;
+        settings.listens.iter().map(|listen| listen.address.to_string()).collect()
+    };
+    assert_eq!(addresses("cluster { cluster_listener = \"10.0.0.1:4900\" }"), ["10.0.0.1:4900"]);
+    let both = "cluster { cluster_listener = \"*:4900\" } ECCluster_Listener { Listen \"*:4901\" { } }";
+    assert_eq!(addresses(both), ["0.0.0.0:4901"]);
+    check_told("cluster { cluster_listener = \"*:4900\" }", "deprecated", "`cluster_listener` is deprecated");
+}
+
+#[test]
 fn objects_are_known_by_their_names() {
     let replicate = |what: &str| format!("cluster {{ Replicate {what} }}");
     check_told(
@@ -347,9 +360,14 @@ fn two_spellings_of_one_file_are_one_file() {
     assert_eq!(report.diagnostics().iter().next().unwrap().code, "include-cycle");
 }
 
+/// Returns whether something in Convoy acts on the option.
+fn acts(row: &schema::Row) -> bool {
+    matches!(row.live, schema::Live::Yes | schema::Live::Restart)
+}
+
 #[test]
 fn the_largest_values_of_the_table_are_read() {
-    for row in schema::OPTIONS.iter().filter(|row| row.live != schema::Live::NoEffect) {
+    for row in schema::OPTIONS.iter().filter(|row| acts(row)) {
         let largest = match row.kind {
             schema::Kind::Int(ranges) => ranges.iter().map(|(_, max)| *max).max().unwrap().to_string(),
             schema::Kind::Seconds(_, max) => (max.as_ms() / 1_000).to_string(),
@@ -369,54 +387,6 @@ fn the_largest_values_of_the_table_are_read() {
     }
 }
 
-fn sample(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/sample").join(name)
-}
-
-#[test]
-fn the_sample_of_one_host_is_the_defaults_as_it_is_and_with_every_comment_removed() {
-    let text = fs::read_to_string(sample("convoyd.conf")).unwrap();
-    assert_eq!(good(&text), good(""));
-    assert_eq!(told(&text), []);
-    let option = |line: &str| {
-        line.trim_start()
-            .strip_prefix('#')
-            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()))
-    };
-    let open: String = text
-        .lines()
-        .map(|line| if option(line) { line.replacen('#', "", 1) } else { line.into() })
-        .map(|line| line + "\n")
-        .collect();
-    let opened = good(&open);
-    assert_eq!(told(&open), []);
-    assert_eq!(opened, Settings { address: Some("192.168.0.10".parse().unwrap()), ..good("") });
-    for row in schema::OPTIONS.iter().filter(|row| row.live != schema::Live::NoEffect) {
-        assert!(open.contains(&format!(" {} = ", row.name)), "the sample lacks `{}`", row.name);
-    }
-}
-
-#[test]
-fn the_sample_of_three_hosts_loads_on_each_of_them() {
-    for (name, address) in [("mx1", "192.168.0.10"), ("mx2", "192.168.0.11"), ("mx3", "192.168.0.12")] {
-        let environment = Environment { host_name: name.into(), ..Environment::default() };
-        let loaded =
-            load(&sample("ecelerity-cluster.conf"), &environment).unwrap_or_else(|report| panic!("{report}"));
-        assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
-        let settings = loaded.settings;
-        assert_eq!(settings.others().count(), 2);
-        let plain = Settings {
-            node: NodeName::parse(name).unwrap(),
-            address: Some(address.parse().unwrap()),
-            peers: settings.peers.clone(),
-            ..good("")
-        };
-        assert_eq!(settings, plain);
-    }
-    let stranger = Environment { host_name: "mx9".into(), ..Environment::default() };
-    assert!(load(&sample("ecelerity-cluster.conf"), &stranger).is_err());
-}
-
 #[test]
 fn the_examples_of_the_documentation_are_right() {
     let page =
@@ -433,43 +403,4 @@ fn the_examples_of_the_documentation_are_right() {
     let shown = page.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
     let prefix = format!("{}/", dir.path().display());
     assert!(report.replace(&prefix, "").starts_with(shown), "{report}");
-}
-
-/// Reference section 10.4: what every installation began with.
-#[test]
-fn the_configuration_operators_began_with_loads_with_warnings_only() {
-    let dir = disk(&[
-        (
-            "ecelerity-cluster.conf",
-            r#"
-            Security { user = "ecuser"  group = "ecuser"  Capabilities = "cap_net_admin+ep cap_net_raw+ep" }
-            ec_logger "ec_logger_cluster" { mainlog = "cluster:///var/log/ecelerity/mainlog.cluster=>master" }
-            ECCluster_Listener { Listen "*:4802" {} }
-            msgc_client { server = ( "127.0.0.1:4809" ) }
-            include "msgc_server.conf"
-            cluster {
-              cluster_group = "ec_cluster"
-              control_group = "ec_console"
-              logs = [ rejectlog = "/var/log/ecelerity/rejectlog.cluster" ]
-              Replicate "inbound_cidr" {}
-              Replicate "outbound_cidr" {}
-              Replicate "outbound_domains" {}
-              Topology "10.1.1.0/24" { cidrmask = "32"  interface = "eth1" }
-            }
-            "#,
-        ),
-        (
-            "msgc_server.conf",
-            r#"
-            msgc_server { peers = [ mx1 = "192.168.0.10"  node2 = "192.168.0.11"  manager = "192.168.0.12" ] }
-            msgcserver_listener { Listen ":4809" { } }
-            "#,
-        ),
-    ]);
-    let loaded = load(&dir.path().join("ecelerity-cluster.conf"), &environment()).unwrap();
-    assert_eq!(loaded.settings.others().count(), 2);
-    assert_eq!(loaded.settings.objects.len(), 2);
-    let codes: BTreeSet<_> = loaded.warnings.diagnostics().iter().map(|warning| warning.code).collect();
-    assert_eq!(codes, BTreeSet::from(["no-effect", "not-read", "unknown-object", "unknown-scope"]));
-    println!("{}", loaded.warnings);
 }

@@ -43,6 +43,14 @@ impl Shared {
         Some(unsafe { AtomicU32::from_ptr(pointer) }.fetch_add(more, Ordering::SeqCst))
     }
 
+    /// Replaces the 32-bit number at byte `at`; what this thread does next is seen after it.
+    pub fn store_u32(&self, at: usize, value: u32) {
+        if let Some(pointer) = self.pointer::<u32>(at) {
+            // SAFETY: as in `load_u64`, for four bytes.
+            unsafe { AtomicU32::from_ptr(pointer) }.store(value, Ordering::SeqCst);
+        }
+    }
+
     /// Returns where the number at byte `at` is, aligned and wholly within the mapping.
     fn pointer<T>(&self, at: usize) -> Option<*mut T> {
         let bytes = size_of::<T>();

@@ -1,16 +1,16 @@
-//! Lists the TCP sockets of this thread's network namespace, each with what a program stored on it.
+//! Lists the TCP sockets of this thread's network namespace.
 //!
 //! Invariants: 1. a socket that exists all through a dump is listed; one that comes or goes may be; 2. a reply that
 //! is cut short or of another dump is an error, never a guess.
 //! Does not list minisockets (time-wait, requests): they are no connections any more, or not yet.
-//! Source: `sock_diag(7)`; Linux `include/uapi/linux/inet_diag.h`, `sock_diag.h` (storages since 5.7, cgroup since 5.9).
+//! Source: `sock_diag(7)`; Linux `include/uapi/linux/inet_diag.h`, `sock_diag.h` (cgroup since 5.9).
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with,
 };
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    os::fd::{AsRawFd, BorrowedFd, OwnedFd},
+    os::fd::OwnedFd,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, byteorder::big_endian};
 
@@ -20,7 +20,7 @@ pub const CONNECTED: u32 = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 9 | 1 << 11;
 
 /// One TCP socket.
 #[derive(Clone, Copy, Debug)]
-pub struct Socket<'a> {
+pub struct Socket {
     /// The kernel's name for it, unique until reboot.
     pub cookie: u64,
     /// Local port.
@@ -31,8 +31,6 @@ pub struct Socket<'a> {
     pub remote: IpAddr,
     /// Identity of the control group it belongs to; `None` when the kernel does not say.
     pub cgroup: Option<u64>,
-    /// What the map asked about holds for it; `None` when nothing.
-    pub stored: Option<&'a [u8]>,
 }
 
 /// A netlink socket for dumps.
@@ -59,25 +57,14 @@ impl SockDiag {
     ///
     /// # Errors
     /// What the kernel says, with the family; `InvalidData` for a reply that cannot be read.
-    pub fn dump(
-        &mut self,
-        states: u32,
-        storage: BorrowedFd<'_>,
-        mut sink: impl FnMut(Socket<'_>),
-    ) -> io::Result<()> {
+    pub fn dump(&mut self, states: u32, mut sink: impl FnMut(Socket)) -> io::Result<()> {
         for family in [AF_INET, AF_INET6] {
-            self.dump_family(family, states, storage, &mut sink)?;
+            self.dump_family(family, states, &mut sink)?;
         }
         Ok(())
     }
 
-    fn dump_family(
-        &mut self,
-        family: u8,
-        states: u32,
-        storage: BorrowedFd<'_>,
-        sink: &mut impl FnMut(Socket<'_>),
-    ) -> io::Result<()> {
+    fn dump_family(&mut self, family: u8, states: u32, sink: &mut impl FnMut(Socket)) -> io::Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
         let request = Request {
             len: REQUEST_BYTES,
@@ -91,11 +78,6 @@ impl SockDiag {
             pad: 0,
             states,
             id: [0; 48],
-            storages_len: 12,
-            storages_kind: INET_DIAG_REQ_SK_BPF_STORAGES | NLA_F_NESTED,
-            map_len: 8,
-            map_kind: SK_DIAG_BPF_STORAGE_REQ_MAP_FD,
-            map: storage.as_raw_fd(),
         };
         send(&self.socket, request.as_bytes(), SendFlags::empty())?;
         loop {
@@ -134,7 +116,7 @@ fn message(bytes: &[u8]) -> io::Result<(Header, &[u8], &[u8])> {
 }
 
 /// Reads one socket; `None` for a minisocket.
-fn parse(payload: &[u8]) -> io::Result<Option<Socket<'_>>> {
+fn parse(payload: &[u8]) -> io::Result<Option<Socket>> {
     let (found, attributes) =
         Found::ref_from_prefix(payload).map_err(|_short| bad("a socket is cut short"))?;
     if found.timer == TIMER_TIME_WAIT {
@@ -144,28 +126,15 @@ fn parse(payload: &[u8]) -> io::Result<Option<Socket<'_>>> {
         (AF_INET, [a, b, c, d, ..]) => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
         (_, octets) => IpAddr::V6(Ipv6Addr::from(octets)),
     };
-    let mut socket = Socket {
+    let socket = Socket {
         cookie: u64::from(low_first(found.cookie[0])) | u64::from(low_first(found.cookie[1])) << 32,
         local_port: found.local_port.get(),
         remote_port: found.remote_port.get(),
         remote,
-        cgroup: None,
-        stored: None,
+        cgroup: Attributes(attributes)
+            .find(|(kind, _)| *kind == INET_DIAG_CGROUP_ID)
+            .and_then(|(_, id)| u64::read_from_bytes(id).ok()),
     };
-    for (kind, value) in Attributes(attributes) {
-        match kind {
-            INET_DIAG_CGROUP_ID => socket.cgroup = u64::read_from_bytes(value).ok(),
-            INET_DIAG_SK_BPF_STORAGES => {
-                socket.stored = Attributes(value)
-                    .find(|(kind, _)| *kind == SK_DIAG_BPF_STORAGE)
-                    .and_then(|(_, one)| {
-                        Attributes(one).find(|(kind, _)| *kind == SK_DIAG_BPF_STORAGE_MAP_VALUE)
-                    })
-                    .map(|(_, value)| value);
-            }
-            _ => {}
-        }
-    }
     Ok(Some(socket))
 }
 
@@ -212,11 +181,6 @@ const NLM_F_DUMP: u16 = 0x300;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 const NLA_F_NESTED: u16 = 1 << 15;
-const INET_DIAG_REQ_SK_BPF_STORAGES: u16 = 2;
-const SK_DIAG_BPF_STORAGE_REQ_MAP_FD: u16 = 1;
-const SK_DIAG_BPF_STORAGE: u16 = 1;
-const SK_DIAG_BPF_STORAGE_MAP_VALUE: u16 = 3;
-const INET_DIAG_SK_BPF_STORAGES: u16 = 20;
 const INET_DIAG_CGROUP_ID: u16 = 21;
 /// `idiag_timer` of a time-wait minisocket, whatever state it stands for.
 const TIMER_TIME_WAIT: u8 = 3;
@@ -238,7 +202,7 @@ struct AttributeHeader {
     kind: u16,
 }
 
-/// `nlmsghdr`, `inet_diag_req_v2`, and one nested attribute that names the storage map.
+/// `nlmsghdr` and `inet_diag_req_v2`.
 #[derive(IntoBytes, Immutable)]
 #[repr(C)]
 struct Request {
@@ -253,14 +217,9 @@ struct Request {
     pad: u8,
     states: u32,
     id: [u8; 48],
-    storages_len: u16,
-    storages_kind: u16,
-    map_len: u16,
-    map_kind: u16,
-    map: i32,
 }
 
-const REQUEST_BYTES: u32 = 84;
+const REQUEST_BYTES: u32 = 72;
 
 /// `inet_diag_msg`; addresses and ports in network byte order.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
@@ -279,4 +238,4 @@ struct Found {
     rest: [[u8; 4]; 5],
 }
 
-const _: () = assert!(size_of::<Request>() == 84 && size_of::<Found>() == 72 && size_of::<Header>() == 16);
+const _: () = assert!(size_of::<Request>() == 72 && size_of::<Found>() == 72 && size_of::<Header>() == 16);

@@ -6,6 +6,7 @@ mod adopt;
 mod exact;
 mod full;
 mod mirror;
+mod ports;
 mod repair;
 mod seed;
 mod site;

@@ -66,3 +66,47 @@ fn an_attach_under_load_misses_nothing() {
         mirror.audited()
     });
 }
+
+#[test]
+fn changed_ports_count_what_is_open_and_forget_nothing() {
+    run("changed_ports_count_what_is_open_and_forget_nothing", |site| {
+        let (mut server, mut client) = (site.counted()?, site.uncounted()?);
+        let (mut late, mut later) = (site.counted()?, site.uncounted()?);
+        server.listen("127.0.0.1:25".parse()?)?;
+        late.listen("127.0.0.1:26".parse()?)?;
+        let mut mirror = Mirror::start(site.open()?, 64)?;
+        client.open(40, "127.1.0.1".parse()?, 4, "127.0.0.1:25".parse()?)?;
+        later.open(30, "127.2.0.1".parse()?, 3, "127.0.0.1:26".parse()?)?;
+        mirror.until_sum(Inbound, 40, 40)?;
+        mirror.audited()?;
+        // Those on 25 stay counted until they close, those on 26 are counted as they are found.
+        mirror.handle.set_ports(&[26], &[])?;
+        mirror.until_sum(Inbound, 70, 70)?;
+        mirror.audited()?;
+        client.churn(10, "127.1.0.1".parse()?, 1, "127.0.0.1:25".parse()?, End::Client)?;
+        later.churn(10, "127.2.0.1".parse()?, 1, "127.0.0.1:26".parse()?, End::Server)?;
+        mirror.until_sum(Inbound, 70, 80)?;
+        client.end(20, End::ClientReset)?;
+        later.end(15, End::HalfClosed)?;
+        mirror.until_sum(Inbound, 35, 80)?;
+        mirror.audited()?;
+        // An agent that comes back with other ports than the tables were left with does the same.
+        drop(mirror);
+        (site.settings.inbound_ports, site.settings.outbound_ports) = (vec![25], vec![]);
+        let counting = site.open()?;
+        ensure!(counting.adopted(), "the tables were not adopted");
+        let mut mirror = Mirror::start(counting, 64)?;
+        mirror.until_sum(Inbound, 35, 80)?;
+        mirror.audited()?;
+        client.end(20, End::Client)?;
+        later.end(15, End::Client)?;
+        mirror.until_sum(Inbound, 0, 80)?;
+        mirror.audited()?;
+        // What the notes were for is over.
+        until("no note left", || {
+            let notes =
+                crate::site::sh(&format!("bpftool -j map dump pinned {}", site.pin("sockets").display()))?;
+            Ok(notes.trim() == "[]")
+        })
+    });
+}

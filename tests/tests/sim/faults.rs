@@ -44,6 +44,8 @@ fn random_settings(prng: &mut Prng, n: u64, nodes: u64, heartbeat_ms: u64) -> Se
     let mut settings = settings(usize::try_from(n).expect("few"), usize::try_from(nodes).expect("few"));
     settings.heartbeat = Span::from_ms(heartbeat_ms);
     settings.reconnect = Span::from_ms(prng.within(100..=1_000));
+    settings.connect = Span::from_ms(prng.scale(200..=5_000));
+    settings.start_delay = Span::from_ms(if prng.per_mille(700) { 0 } else { prng.scale(1..=2_000) });
     for batching in settings.replicate.values_mut() {
         *batching = random_batching(prng);
     }

@@ -1,6 +1,7 @@
 //! Statements without a text: what a program writes, and what a tree says once its layout is taken away.
 //!
-//! `print(items)` parsed again gives the same items. Quotes are added where they are needed, and only there.
+//! `print(items)` parsed again gives the same items. Quotes are added where they are needed, and around instances, as everybody
+//! writes them.
 use super::tree::{Kind, Quote, Statement, StatementId, Tree, Value};
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 use thiserror::Error;
@@ -195,7 +196,7 @@ fn print_body(out: &mut String, items: &[Item], depth: usize, indent: Indent<'_>
                 out.push_str(legal(name)?);
                 if let Some(instance) = instance {
                     *out += " ";
-                    out.push_str(&quote(instance)?);
+                    out.push_str(&quote_like(instance, Quote::Double)?);
                 }
                 out.push_str(" {");
                 if !body.is_empty() {

@@ -49,7 +49,7 @@ fn every_lexical_rule_holds() {
         ("a\n=\n\t1 b = 2", "a = 1 b = 2"),
         ("{ mta_id = 1  votes = 1 }".trim_matches(['{', '}']), "mta_id = 1 votes = 1"),
         ("ESMTP_Listener { A = x }\nesmtp_listener { a = y }", "esmtp_listener { a = y }"),
-        ("Binding A { } binding a { }", "binding A {} binding a {}"),
+        ("Binding A { } binding a { }", "binding \"A\" {} binding \"a\" {}"),
         ("a_1Z = x", "a_1z = x"),
         ("a-b = x", "bad-name"),
         ("a = \"x y#/'={}[]()\"", "a = \"x y#/'={}[]()\""),
@@ -76,10 +76,10 @@ fn every_statement_form_holds() {
         ("a = [ node1.lan = \"10.0.0.1\" b-c = d ]", "a = [ node1.lan = 10.0.0.1  b-c = d ]"),
         ("map [ a = b ]", "map = [ a = b ]"),
         ("cluster { a = b }", "cluster { a = b }"),
-        ("Replicate \"x\" { a = b }", "replicate x { a = b }"),
-        ("Replicate = \"x\" {} s = { a = b }", "replicate x {} s { a = b }"),
+        ("Replicate \"x\" { a = b }", "replicate \"x\" { a = b }"),
+        ("Replicate = \"x\" {} s = { a = b }", "replicate \"x\" {} s { a = b }"),
         ("Listen \"*:4802\" {}", "listen \"*:4802\" {}"),
-        ("ec_logger \"ec_logger\"\n{\n}", "ec_logger ec_logger {}"),
+        ("ec_logger \"ec_logger\"\n{\n}", "ec_logger \"ec_logger\" {}"),
         ("relay_for_sending_domains\na = b", "no-value"),
     ]);
     let x = ("x", "a = 1");
@@ -94,13 +94,13 @@ fn every_rule_of_merging_holds() {
         ("s { a = 1 } s { b = 2 }", "s { a = 1 b = 2 }"),
         (
             "Binding_Group g { Binding a {} } Binding_Group g { Binding b {} }",
-            "binding_group g { binding a {} binding b {} }",
+            "binding_group \"g\" { binding \"a\" {} binding \"b\" {} }",
         ),
         ("s { a = 1 A = 2 } s { a = 3 }", "s { a = 3 }"),
         ("s { a = ( 1 ) a = ( 2 ) }", "s { a = ( 2 ) }"),
         (
             "c { Replicate x {} Replicate y {} Topology z {} }",
-            "c { replicate x {} replicate y {} topology z {} }",
+            "c { replicate \"x\" {} replicate \"y\" {} topology \"z\" {} }",
         ),
     ]);
     let files = [

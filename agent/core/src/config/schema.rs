@@ -1,34 +1,44 @@
 //! Which scopes and options there are: one table, from which checks, settings and documentation come.
 //!
 //! Invariants: 1. a default has the type and the range of its own row; 2. a row that departs from the reference says
-//! from what and why; 3. names and paths are compared without case. The table itself is `schema/table.rs`.
+//! from what and why; 3. names and paths are compared without case; 4. lookups do not scan. The table itself is in
+//! `schema/table`, the names of the mail server in `schema/mta.rs`.
 use super::{
     scopes::Scope,
-    value::{BadEndpoint, BadValue, Endpoint},
+    value::{BadDestination, BadEndpoint, BadValue, Destination, Endpoint, Throttle},
 };
 use crate::time::Span;
 use alloc::{format, string::String, vec::Vec};
 use core::net::IpAddr;
 
 mod check;
+mod combine;
+mod index;
+mod mta;
 mod nearest;
 mod page;
 mod read;
 mod table;
 
 pub use check::check;
+pub use index::{option, rows_named, scope, scope_below};
+pub use mta::is_known as is_mta_name;
 pub use nearest::nearest;
-pub use page::page;
+pub use page::{manual, pages};
 pub use read::{Entry, default_of, read};
-pub use table::{NOT_READ, OPTIONS, SCOPES};
+pub use table::{DEPRECATED, NOT_READ, OPTIONS, SCOPES};
 
 /// One scope.
 #[derive(Clone, Copy, Debug)]
 pub struct ScopeRow {
-    /// Names from the outermost scope, joined by `::`.
+    /// Names from the outermost scope, joined by `::`; empty for the global scope, which is around all of them.
     pub path: &'static str,
     /// Whether it has instances.
     pub instance: Instance,
+    /// What the name of an instance is.
+    pub form: Form,
+    /// Whose names stand in it.
+    pub names: Names,
     /// One line for people.
     pub help: &'static str,
 }
@@ -38,8 +48,36 @@ pub struct ScopeRow {
 pub enum Instance {
     /// There is one of it, without a name.
     None,
-    /// Each has a name; the text says what the name is.
+    /// Each has a name; the text is an example.
     Named(&'static str),
+    /// Each may have a name; the text is an example.
+    Optional(&'static str),
+}
+
+/// What the name of an instance is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Any word.
+    Any,
+    /// A CIDR block or an address.
+    Cidr,
+    /// Something to listen on.
+    Endpoint,
+    /// A name, or a regular expression between slashes.
+    Pattern,
+    /// A name without blanks and colons.
+    Binding,
+    /// A name without blanks.
+    Group,
+}
+
+/// Whose names stand in a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// The table has them all.
+    Ours,
+    /// The mail server has others.
+    Mixed,
 }
 
 /// One option.
@@ -82,14 +120,24 @@ pub enum Kind {
     Seconds(Span, Span),
     /// A file mode.
     Permissions,
+    /// At most so many events in so many seconds.
+    Throttle,
     /// An address without a port.
     Ip,
+    /// An address without a port, or `*` for any.
+    Address,
     /// An address with a port, or the path of a Unix socket.
     Endpoint,
+    /// An absolute path.
+    Path,
+    /// An absolute path or a `pipe:` URI, with `%` directives.
+    Template,
+    /// Where a logger writes.
+    Destination,
     /// A debug level, by name or number.
     Level,
-    /// Words separated by `;` in one word.
-    List,
+    /// Words separated by `;` in one word; each of them is one of these.
+    List(&'static [&'static str]),
 }
 
 /// How many words an option takes.
@@ -207,7 +255,7 @@ impl Level {
 /// A word with its meaning.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Typed {
-    /// Of [`Kind::Text`], [`Kind::Name`] and [`Kind::Choice`].
+    /// Of [`Kind::Text`], [`Kind::Name`], [`Kind::Choice`], [`Kind::Path`] and [`Kind::Template`].
     Text(String),
     /// Of [`Kind::Bool`].
     Bool(bool),
@@ -217,8 +265,14 @@ pub enum Typed {
     Span(Span),
     /// Of [`Kind::Permissions`].
     Permissions(u16),
+    /// Of [`Kind::Throttle`].
+    Throttle(Throttle),
+    /// Of [`Kind::Destination`].
+    Destination(Destination),
     /// Of [`Kind::Ip`].
     Ip(IpAddr),
+    /// Of [`Kind::Address`]; `None` is any.
+    Address(Option<IpAddr>),
     /// Of [`Kind::Endpoint`].
     Endpoint(Endpoint),
     /// Of [`Kind::Level`].
@@ -232,16 +286,6 @@ impl Row {
     pub fn is_in(&self, path: &str) -> bool {
         self.scopes.iter().any(|scope| scope.eq_ignore_ascii_case(path))
     }
-}
-
-/// Returns the row of an option in a scope, by path and name.
-pub fn option(path: &str, name: &str) -> Option<&'static Row> {
-    OPTIONS.iter().find(|row| row.name.eq_ignore_ascii_case(name) && row.is_in(path))
-}
-
-/// Returns the row of a scope by its path.
-pub fn scope(path: &str) -> Option<&'static ScopeRow> {
-    SCOPES.iter().find(|row| row.path.eq_ignore_ascii_case(path))
 }
 
 /// Returns the path of a scope as the table writes it, without instances.
@@ -259,6 +303,8 @@ pub(super) enum Misfit {
     Value(#[from] BadValue),
     #[error(transparent)]
     Endpoint(#[from] BadEndpoint),
+    #[error(transparent)]
+    Destination(#[from] BadDestination),
 }
 
 #[cfg(test)]

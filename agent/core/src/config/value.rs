@@ -1,4 +1,4 @@
-//! What a word means once its type is known (reference sections 1.4 and 1.13).
+//! What a word means once its type is known (reference sections 1.4, 1.13, 4.6 and 6.2).
 //!
 //! Pure functions from text to value; the error says what was expected, the caller knows the place. There are no unit
 //! suffixes: a duration is seconds, a size is bytes.
@@ -7,6 +7,7 @@ use alloc::{
     format,
     string::{String, ToString as _},
 };
+use convoy_common::{addr::Host, prefix::Prefix};
 use core::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -14,6 +15,12 @@ use core::{
     time::Duration,
 };
 use thiserror::Error;
+
+mod destination;
+mod throttle;
+
+pub use destination::{BadDestination, Destination, destination};
+pub use throttle::{Throttle, throttle};
 
 /// A word that does not have the type it should have.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -127,6 +134,25 @@ pub fn permissions(word: &str) -> Result<u16, BadValue> {
 /// [`BadValue::Type`].
 pub fn ip(word: &str) -> Result<IpAddr, BadValue> {
     IpAddr::from_str(word).map_err(|_e| BadValue::of(word, "an IP address (IPv6 without brackets, no port)"))
+}
+
+/// Reads a CIDR block, or an address that stands for itself alone; IPv6 without brackets.
+///
+/// # Errors
+/// [`BadValue::Type`].
+pub fn prefix(word: &str) -> Result<Prefix, BadValue> {
+    let block = Prefix::from_str(word).ok();
+    let host = || ip(word).ok().map(|address| Prefix::host(Host::from(address)));
+    block.or_else(host).ok_or_else(|| BadValue::of(word, "a CIDR block (such as 10.1.1.0/24)"))
+}
+
+/// Reads an absolute path.
+///
+/// # Errors
+/// [`BadValue::Type`].
+pub fn path(word: &str) -> Result<String, BadValue> {
+    let absolute = word.starts_with('/') && !word.contains('\0');
+    absolute.then(|| word.to_string()).ok_or_else(|| BadValue::of(word, "an absolute path"))
 }
 
 /// Something to bind to or connect to.

@@ -36,6 +36,7 @@ pub enum ConfigCommand {
     /// A scope's name is followed by its instance, where it has instances. Prints the value alone; exit code 1 when the
     /// option is not set there, also if another scope or a default gives it a value (see eval).
     #[command(
+        override_usage = "convoy config get [OPTIONS] [SCOPE [INSTANCE]]... OPTION",
         after_long_help = "Example:\n  convoy config get cluster nodename\n  convoy config get cluster Replicate inbound_cidr max_delay\n  convoy config get cluster 'Replicate \"inbound_cidr\"' max_delay"
     )]
     Get(Words),
@@ -44,6 +45,7 @@ pub enum ConfigCommand {
     /// Looks in the scope itself, then in those that the option falls back to, then at its default. --json says which it
     /// was, and where it is set.
     #[command(
+        override_usage = "convoy config eval [OPTIONS] [SCOPE [INSTANCE]]... OPTION",
         after_long_help = "Example:\n  convoy config eval cluster heartbeats_per_sec\n  convoy config --json eval Binding b1 Domain example.com max_outbound_connections"
     )]
     Eval(Words),
@@ -53,6 +55,7 @@ pub enum ConfigCommand {
     /// the command returns, and is lost with convoyd unless it is written back. Inside a transaction it is kept aside
     /// instead. With --file the file itself is changed: comments and layout stay.
     #[command(
+        override_usage = "convoy config set [OPTIONS] [SCOPE [INSTANCE]]... OPTION [=] VALUE",
         after_long_help = "Example:\n  convoy config set cluster Replicate inbound_cidr max_delay = 0.05\n  convoy config set cluster inbound_ports '( 25 465 587 )'\n  convoy config --file ecelerity-cluster.conf set msgc_server peers '[ mx1 = 10.0.0.1 mx2 = 10.0.0.2 ]'"
     )]
     Set(Words),
@@ -61,6 +64,7 @@ pub enum ConfigCommand {
     /// Everywhere it is set. What is in a file that is never written (included read-only) cannot be taken away: set
     /// another value.
     #[command(
+        override_usage = "convoy config unset [OPTIONS] [SCOPE [INSTANCE]]... [OPTION]",
         after_long_help = "Example:\n  convoy config unset cluster Replicate inbound_cidr max_delay\n  convoy config unset cluster Replicate outbound_cidr"
     )]
     Unset(Words),
@@ -68,6 +72,7 @@ pub enum ConfigCommand {
     ///
     /// Without words: the outermost scope. A scope's name without an instance: all of them.
     #[command(
+        override_usage = "convoy config show [OPTIONS] [SCOPE [INSTANCE]]... [OPTION]",
         after_long_help = "Example:\n  convoy config show\n  convoy config show cluster\n  convoy config show cluster Replicate"
     )]
     Show(Words),
@@ -75,6 +80,7 @@ pub enum ConfigCommand {
     ///
     /// Without words: the whole configuration, as one file without includes could hold it.
     #[command(
+        override_usage = "convoy config showrecurse [OPTIONS] [SCOPE [INSTANCE]]...",
         after_long_help = "Example:\n  convoy config showrecurse cluster\n  convoy config showrecurse > all.conf"
     )]
     Showrecurse(Words),

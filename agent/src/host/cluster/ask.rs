@@ -139,7 +139,7 @@ fn kernel_status(state: &State) -> KernelStatus {
         tables: Direction::ALL.map(table).into(),
         seeded: state.seeded,
         notices_lost: state.notices_lost,
-        deferred: state.deferred + state.storage_failed,
+        deferred: state.deferred + state.unmarked,
     }
 }
 
@@ -156,7 +156,13 @@ fn kernel_troubles(state: &State) -> impl Iterator<Item = String> {
             )
         })
     };
-    state.troubles.iter().cloned().chain(Direction::ALL.into_iter().filter_map(full))
+    let lost = (state.notes_lost > 0).then(|| {
+        format!(
+            "{} connections could not be noted while there was no room for them; audits put their hosts right",
+            state.notes_lost
+        )
+    });
+    state.troubles.iter().cloned().chain(Direction::ALL.into_iter().filter_map(full)).chain(lost)
 }
 
 fn view(node: &Node, object: &str, from: Option<&str>) -> Result<Answer, Failure> {

@@ -4,44 +4,39 @@
 //! repaired only when two audits in a row found the same difference for a host that did not move; 3. a failure is
 //! reported and tried again, it never stops counting.
 use super::{
-    Error, Report, Settings, State,
+    Error, Report, State,
     load::Loaded,
     plan,
-    plan::{Census, Connection, Seeds},
+    plan::Seeds,
     reclaim::Reclaim,
     seeds::Watch,
+    stock::Stock,
     tables::{Entries, Tables},
     threads::Shared,
     told::Told,
 };
-use crate::sys::{
-    cgroup,
-    sockdiag::{CONNECTED, SockDiag, Socket},
-};
 use convoy_common::{
     addr::Host,
     count::Direction,
-    kernel::{Outcome, Stat, Stored},
+    kernel::{Outcome, Stat},
 };
 use convoy_core::time::Span;
 use crossbeam_channel::Sender;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     os::fd::AsFd,
     sync::Arc,
     time::{Duration, Instant},
 };
-use zerocopy::FromBytes;
 
 /// The thread that audits.
 #[derive(Debug)]
 pub(super) struct Auditor {
     tables: Arc<Tables>,
     watch: Watch,
-    settings: Settings,
     shared: Arc<Shared>,
     out: Sender<Report>,
-    sockets: SockDiag,
+    stock: Stock,
     /// Differences the last audit found, by direction.
     last: [BTreeMap<Host, i64>; 2],
     reclaim: [Reclaim; 2],
@@ -55,7 +50,7 @@ pub(super) struct Auditor {
 impl Auditor {
     pub(super) fn new(loaded: Loaded, shared: Arc<Shared>, out: Sender<Report>) -> Result<Self, Error> {
         let Loaded { tables, watch, settings, adopted, .. } = loaded;
-        let sockets = SockDiag::open().map_err(|source| Error::SockDiag { source })?;
+        let stock = Stock::open(Arc::clone(&tables), settings.cgroup.clone())?;
         let epoch = tables.epoch();
         let mut state = State {
             bpffs: settings.bpffs.clone(),
@@ -69,10 +64,9 @@ impl Auditor {
         Ok(Self {
             tables,
             watch,
-            settings,
             shared,
             out,
-            sockets,
+            stock,
             last: [BTreeMap::new(), BTreeMap::new()],
             reclaim: Direction::ALL.map(|direction| Reclaim::new(direction, epoch)),
             told: Told::default(),
@@ -93,7 +87,10 @@ impl Auditor {
             let done = if due {
                 audited = Instant::now();
                 self.audit().map(|()| true)
-            } else if missed || self.shared.take_sweep() || self.watch.needs_sweeps() && self.state.seeded > 0
+            } else if missed
+                || self.shared.take_sweep()
+                || self.tables.is_taking_stock()
+                || self.watch.needs_sweeps() && self.state.seeded > 0
             {
                 self.catch_up().map(|()| true)
             } else {
@@ -106,7 +103,8 @@ impl Auditor {
                 Err(error) => self.failure = Some(error),
             }
             self.send();
-            let left = period.saturating_sub(audited.elapsed()).min(TICK);
+            let tick = if self.tables.is_taking_stock() { STOCK_TICK } else { TICK };
+            let left = period.saturating_sub(audited.elapsed()).min(tick);
             let left = Span::from_ns(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX));
             let auditor = self.shared.auditor.as_fd();
             if self.shared.wait(&[auditor], left) {
@@ -120,12 +118,9 @@ impl Auditor {
     /// Compares both tables with the sockets, and acts on what it finds.
     fn audit(&mut self) -> Result<(), Error> {
         self.told.ask(&self.shared, &self.out);
-        let groups = self.groups()?;
-        let seeds = self.seeds()?;
+        let known = self.stock.known(self.shared.ports())?;
         let before = self.tables.read_sorted()?;
-        let ports = self.shared.ports();
-        let mut census = Census::new(&seeds, &ports, groups.as_ref());
-        self.list(|connection| census.add(&connection))?;
+        let census = self.stock.list(&known)?;
         let after = self.tables.read_sorted()?;
         self.tell_again(&after);
         for (table, entries) in self.state.tables.iter_mut().zip(&after) {
@@ -144,10 +139,10 @@ impl Auditor {
         for (direction, found) in Direction::ALL.into_iter().zip(found) {
             self.repair(direction, &found)?;
         }
-        let (gone, uncounted) = (census.gone(), census.uncounted);
-        self.unseed(&gone)?;
+        self.stock.prune(&census)?;
+        self.unseed(&census.gone())?;
         self.make_room(&after)?;
-        self.seed(&uncounted, groups.as_ref())
+        self.seed(&census.uncounted)
     }
 
     /// Counts what was missed, without judging anything.
@@ -156,10 +151,9 @@ impl Auditor {
             let tables = self.tables.read_sorted()?;
             self.make_room(&tables)?;
         }
-        let groups = self.groups()?;
-        let (gone, uncounted) = self.missed(groups.as_ref())?;
+        let (gone, uncounted) = self.missed()?;
         self.unseed(&gone)?;
-        self.seed(&uncounted, groups.as_ref())
+        self.seed(&uncounted)
     }
 
     /// Has reported again what the cluster side was not told.
@@ -185,16 +179,21 @@ impl Auditor {
         Ok(())
     }
 
-    /// Seeds what is still uncounted at a second look.
-    fn seed(&mut self, first: &Seeds, groups: Option<&BTreeSet<u64>>) -> Result<(), Error> {
-        if !first.is_empty() && !self.shared.wait(&[], SECOND_LOOK) {
+    /// Seeds what is still uncounted at a second look; where nothing is, all stock is taken.
+    fn seed(&mut self, first: &Seeds) -> Result<(), Error> {
+        let taking = self.tables.is_taking_stock();
+        if (taking || !first.is_empty()) && !self.shared.wait(&[], SECOND_LOOK) {
             let (shared, ports) = (Arc::clone(&self.shared), self.shared.ports());
-            let (_, second) = self.missed(groups)?;
+            let (_, second) = self.missed()?;
             let missed = plan::to_seed(first, &second);
             // What was uncounted because of its port stays so: the sweep after the change judges by the new ones.
             let Some(held) = shared.hold_ports(&ports) else { return Ok(()) };
+            if taking && second.is_empty() {
+                self.stock.end();
+            }
             if !missed.is_empty() {
                 // Before the first seed, so that no close goes unseen.
+                self.tables.expect_seeds(true);
                 self.watch.start();
             }
             let mut seeded = 0_u64;
@@ -207,12 +206,16 @@ impl Auditor {
             if seeded > 0 {
                 tracing::info!(seeded, "connections that were open already are counted");
                 // What closed between the second look and its seed went unseen; one more look finds it gone.
-                let (gone, _) = self.missed(groups)?;
+                let (gone, _) = self.missed()?;
                 self.unseed(&gone)?;
             }
         }
-        self.state.seeded = self.seeds()?.len() as u64;
-        if self.state.seeded == 0 { self.watch.stop() } else { Ok(()) }
+        self.state.seeded = self.tables.seeded()?.len() as u64;
+        if self.state.seeded > 0 {
+            return Ok(());
+        }
+        self.tables.expect_seeds(false);
+        self.watch.stop()
     }
 
     fn unseed(&mut self, gone: &[u64]) -> Result<(), Error> {
@@ -236,46 +239,24 @@ impl Auditor {
     }
 
     /// Lists sockets once: the seeds that are gone, and what should be counted and is not.
-    fn missed(&mut self, groups: Option<&BTreeSet<u64>>) -> Result<(Vec<u64>, Seeds), Error> {
-        let seeds = self.seeds()?;
-        let ports = self.shared.ports();
-        let mut census = Census::new(&seeds, &ports, groups);
-        self.list(|connection| census.add(&connection))?;
+    fn missed(&mut self) -> Result<(Vec<u64>, Seeds), Error> {
+        let known = self.stock.known(self.shared.ports())?;
+        let census = self.stock.list(&known)?;
         Ok((census.gone(), census.uncounted))
-    }
-
-    fn list(&mut self, mut sink: impl FnMut(Connection)) -> Result<(), Error> {
-        self.sockets
-            .dump(CONNECTED, self.tables.as_fd(), |socket| sink(connection(&socket)))
-            .map_err(|source| Error::SockDiag { source })
-    }
-
-    fn seeds(&self) -> Result<Seeds, Error> {
-        let read = self.tables.seeded()?;
-        Ok(read.into_iter().filter_map(|(cookie, stored)| Some((cookie, counted(&stored)?))).collect())
-    }
-
-    /// Returns the groups whose connections are ours, `None` when all are.
-    fn groups(&self) -> Result<Option<BTreeSet<u64>>, Error> {
-        let path = &self.settings.cgroup;
-        let wrap = |source| Error::Cgroups { path: path.clone(), source };
-        if cgroup::id(path).map_err(wrap)? == cgroup::ROOT_ID {
-            return Ok(None);
-        }
-        cgroup::subtree(path).map(Some).map_err(wrap)
     }
 
     /// Reads the kernel's counters; tells whether connections went uncounted since the last time.
     fn read_stats(&mut self) -> bool {
         let read = |stat| self.tables.stat(stat);
         let missed = [read(Stat::RefusedInbound), read(Stat::RefusedOutbound)];
-        let odd = [read(Stat::StorageFailed), read(Stat::Deferred)];
+        let odd = [read(Stat::Unmarked), read(Stat::Deferred)];
         let state = &mut self.state;
-        let known = (state.tables.map(|table| table.refused), [state.storage_failed, state.deferred]);
+        let known = (state.tables.map(|table| table.refused), [state.unmarked, state.deferred]);
         for (table, refused) in state.tables.iter_mut().zip(missed) {
             table.refused = refused;
         }
-        [state.storage_failed, state.deferred] = odd;
+        [state.unmarked, state.deferred] = odd;
+        state.notes_lost = self.tables.stat(Stat::NotesLost);
         state.notices_lost = self.tables.stat(Stat::RingDropped);
         (missed, odd) != known
     }
@@ -301,26 +282,6 @@ fn explain(error: &Error) -> String {
     }
 }
 
-/// Reads a listed socket.
-fn connection(socket: &Socket<'_>) -> Connection {
-    Connection {
-        cookie: socket.cookie,
-        host: Host::new(socket.remote),
-        local_port: socket.local_port,
-        remote_port: socket.remote_port,
-        cgroup: socket.cgroup,
-        counted: socket.stored.and_then(|bytes| counted(&Stored::read_from_prefix(bytes).ok()?.0)),
-    }
-}
-
-/// Reads what a socket or a seed is counted as.
-fn counted(stored: &Stored) -> Option<(Direction, Host)> {
-    if stored.counted == 0 {
-        return None; // in the middle of its callback
-    }
-    Some((Direction::from_number(stored.direction)?, stored.host))
-}
-
 /// Returns how many connections a set of differences is about.
 fn size(found: &BTreeMap<Host, i64>) -> u64 {
     found.values().map(|by| by.unsigned_abs()).sum()
@@ -335,5 +296,7 @@ const fn index(direction: Direction) -> usize {
 
 /// How often the kernel's counters are looked at, and seeds swept where their close cannot be watched.
 const TICK: Duration = Duration::from_secs(1);
+/// How often stock is taken until nothing uncounted is left: meanwhile each connection costs a note.
+const STOCK_TICK: Duration = Duration::from_millis(50);
 /// Time between two looks at an uncounted connection: a callback follows its state change within microseconds.
 const SECOND_LOOK: Span = Span::from_ms(5);

@@ -4,7 +4,7 @@
 //! pins are adopted the old program counts until the instant the new one does (`BPF_LINK_UPDATE`); 3. what cannot be
 //! adopted is removed before anything new is made: two programs never count one connection; 4. the directory of pins
 //! is locked before anything in it is touched: two agents would take each other's changes out of one ring.
-use super::{Error, Settings, place, plan::Ports, seeds::Watch, tables::Tables};
+use super::{Error, Settings, place, plan::Ports, seeds::Watch, stock::Stock, tables::Tables};
 use crate::sys::{
     bpf::{self, Table, Update},
     lock::{self, Lock, LockError},
@@ -21,7 +21,7 @@ use aya::{
 use convoy_common::{
     addr::Host,
     count::{Count, Direction},
-    kernel::{ABI_VERSION, Abi, Control, HostCount, Stat, name},
+    kernel::{ABI_VERSION, Abi, Control, HostCount, Stat, Stock as Taking, name},
 };
 use std::{
     fs, io,
@@ -159,12 +159,24 @@ fn load(
     let control = Table::<u32, Control>::new(take(object, name::CONTROL)?)
         .map_err(Error::table(name::CONTROL, "read"))?;
     if link.is_none() {
-        let fresh = Control { netns_cookie: wanted.netns_cookie, ..Control::default() };
+        // Until the sockets older than the attach are known.
+        let fresh = Control {
+            netns_cookie: wanted.netns_cookie,
+            taking_stock: Taking::Attached as u32,
+            ..Control::default()
+        };
         control.put(&0, &fresh, Update::Any).map_err(Error::table(name::CONTROL, "written"))?;
     }
     let abi = Table::<u32, Abi>::new(take(object, name::ABI)?).map_err(Error::table(name::ABI, "read"))?;
     let ring = take_ring(object)?;
-    let tables = make_tables(object, &control, correct)?;
+    let tables = Arc::new(make_tables(object, &control, correct)?);
+    let ports = Ports::new(&settings.inbound_ports, &settings.outbound_ports);
+    if link.is_some() {
+        let before = Ports::new(&tables.ports(Direction::Inbound)?, &tables.ports(Direction::Outbound)?);
+        if before != ports {
+            Stock::open(Arc::clone(&tables), settings.cgroup.clone())?.begin(&before)?;
+        }
+    }
     tables.set_ports(Direction::Inbound, &settings.inbound_ports)?;
     tables.set_ports(Direction::Outbound, &settings.outbound_ports)?;
 
@@ -180,13 +192,7 @@ fn load(
         link.pin(&path).map_err(|error| Error::Pin { path, source: io::Error::other(error) })?;
         abi.put(&0, wanted, Update::Any).map_err(Error::table(name::ABI, "written"))?;
     }
-    let loaded = Loaded {
-        tables: Arc::new(tables),
-        watch,
-        ports: Ports::new(&settings.inbound_ports, &settings.outbound_ports),
-        settings: settings.clone(),
-        adopted: link.is_some(),
-    };
+    let loaded = Loaded { tables, watch, ports, settings: settings.clone(), adopted: link.is_some() };
     Ok((ring, loaded))
 }
 
@@ -239,7 +245,7 @@ fn attach_observe(
 
 /// Takes a map out of the object.
 fn take(object: &mut Ebpf, map: &'static str) -> Result<OwnedFd, Error> {
-    let Some(Map::HashMap(data) | Map::Array(data) | Map::SkStorage(data)) = object.take_map(map) else {
+    let Some(Map::HashMap(data) | Map::Array(data)) = object.take_map(map) else {
         return Err(missing(map));
     };
     data.fd().as_fd().try_clone_to_owned().map_err(Error::table(map, "opened"))
@@ -268,7 +274,7 @@ fn make_tables(object: &mut Ebpf, control: &Table<u32, Control>, correct: OwnedF
         inbound_ports: ports(object, name::INBOUND_PORTS)?,
         outbound_ports: ports(object, name::OUTBOUND_PORTS)?,
         seeded: Table::new(take(object, name::SEEDED)?).map_err(Error::table(name::SEEDED, "read"))?,
-        sockets: take(object, name::SOCKETS)?,
+        sockets: Table::new(take(object, name::SOCKETS)?).map_err(Error::table(name::SOCKETS, "read"))?,
         control: Shared::new(control.as_fd(), size_of::<Control>())
             .map_err(Error::table(name::CONTROL, "mapped"))?,
         stats: Shared::new(stats.as_fd(), Stat::LEN * size_of::<u64>())

@@ -58,56 +58,91 @@ pub(super) struct Connection {
     pub(super) remote_port: u16,
     /// Control group; `None` when the kernel does not say.
     pub(super) cgroup: Option<u64>,
-    /// What it is counted as; `None` when the program did not see it open, or could not count it.
-    pub(super) counted: Option<(Direction, Host)>,
 }
 
-/// Connections counted by cookie.
+/// Connections by cookie, each with what it counts, or should count, as.
 pub(super) type Seeds = BTreeMap<u64, (Direction, Host)>;
+
+/// What is known before the sockets are listed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    /// The ports whose connections are counted.
+    pub(super) ports: Ports,
+    /// Whether stock is being taken: a connection of which nothing is known is uncounted.
+    pub(super) taking: bool,
+    /// Connections counted by cookie.
+    pub(super) seeds: Seeds,
+    /// What is noted of single sockets: the direction in which it is counted, `None` when it is not.
+    pub(super) notes: BTreeMap<u64, Option<Direction>>,
+    /// Groups whose connections are ours; `None` when all are.
+    pub(super) groups: Option<BTreeSet<u64>>,
+}
 
 /// What one listing of all sockets says.
 #[derive(Debug)]
 pub(super) struct Census<'a> {
-    seeds: &'a Seeds,
-    ports: &'a Ports,
-    /// Groups whose connections are ours; `None` when all are.
-    groups: Option<&'a BTreeSet<u64>>,
+    known: &'a Known,
     live: BTreeSet<u64>,
+    needed: BTreeSet<u64>,
     /// What the inbound table should say.
     pub(super) inbound: BTreeMap<Host, u32>,
     /// What the outbound table should say.
     pub(super) outbound: BTreeMap<Host, u32>,
+    /// Connections that are counted by their own socket.
+    pub(super) counted: Vec<(u64, Direction)>,
     /// Connections that should be counted and are not.
     pub(super) uncounted: Seeds,
 }
 
 impl<'a> Census<'a> {
-    /// Begins a census; `seeds` were read before the listing.
-    pub(super) fn new(seeds: &'a Seeds, ports: &'a Ports, groups: Option<&'a BTreeSet<u64>>) -> Self {
+    /// Begins a census.
+    pub(super) fn new(known: &'a Known) -> Self {
         Self {
-            seeds,
-            ports,
-            groups,
+            known,
             live: BTreeSet::new(),
+            needed: BTreeSet::new(),
             inbound: BTreeMap::new(),
             outbound: BTreeMap::new(),
+            counted: Vec::new(),
             uncounted: Seeds::new(),
         }
     }
 
     /// Takes one connection down.
     pub(super) fn add(&mut self, connection: &Connection) {
-        if let Some((direction, host)) = connection.counted {
+        let &Connection { cookie, host, .. } = connection;
+        if let Some(&(direction, host)) = self.known.seeds.get(&cookie) {
+            self.live.insert(cookie);
             return self.expect(direction, host);
         }
-        if let Some(&(direction, host)) = self.seeds.get(&connection.cookie) {
-            self.live.insert(connection.cookie);
-            return self.expect(direction, host);
+        let by_port = self.known.ports.direction(connection.local_port, connection.remote_port);
+        let note = self.known.notes.get(&cookie);
+        let counted_as = match note {
+            Some(&counted_as) => counted_as,
+            // A group we cannot tell is taken for ours only when all groups are.
+            None if !self
+                .known
+                .groups
+                .as_ref()
+                .is_none_or(|ids| connection.cgroup.is_some_and(|id| ids.contains(&id))) =>
+            {
+                return;
+            }
+            None if self.known.taking => None,
+            None => by_port,
+        };
+        if note.is_some() && (self.known.taking || counted_as != by_port) {
+            self.needed.insert(cookie);
         }
-        // A group we cannot tell is taken for ours only when all groups are.
-        let ours = self.groups.is_none_or(|ids| connection.cgroup.is_some_and(|id| ids.contains(&id)));
-        if ours && let Some(direction) = self.ports.direction(connection.local_port, connection.remote_port) {
-            self.uncounted.insert(connection.cookie, (direction, connection.host));
+        match (counted_as, by_port) {
+            (Some(direction), _) => {
+                self.counted.push((cookie, direction));
+                self.expect(direction, host);
+            }
+            (None, Some(direction)) => {
+                self.uncounted.insert(cookie, (direction, host));
+            }
+            (None, None) => {}
         }
     }
 
@@ -119,9 +154,14 @@ impl<'a> Census<'a> {
         }
     }
 
-    /// Returns the seeds whose connection is gone, or is counted by its socket now.
+    /// Returns the seeds whose connection is gone.
     pub(super) fn gone(&self) -> Vec<u64> {
-        self.seeds.keys().filter(|cookie| !self.live.contains(*cookie)).copied().collect()
+        self.known.seeds.keys().filter(|cookie| !self.live.contains(*cookie)).copied().collect()
+    }
+
+    /// Returns the notes that this listing had no use for.
+    pub(super) fn unneeded_notes(&self) -> BTreeSet<u64> {
+        self.known.notes.keys().filter(|cookie| !self.needed.contains(*cookie)).copied().collect()
     }
 
     fn expect(&mut self, direction: Direction, host: Host) {

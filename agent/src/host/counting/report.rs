@@ -47,8 +47,10 @@ pub struct State {
     pub tables: [Table; 2],
     /// Connections older than the attach that are counted.
     pub seeded: u64,
-    /// Connections whose socket took no storage; each is seeded by the next sweep.
-    pub storage_failed: u64,
+    /// Connections whose socket took no mark; each is seeded by the next sweep.
+    pub unmarked: u64,
+    /// Notes of single sockets that found no room; what they would have told is repaired by audits.
+    pub notes_lost: u64,
     /// Connections that met a host being taken out; each is seeded by the next sweep.
     pub deferred: u64,
     /// Change notices that found no room; each is answered by a full read.

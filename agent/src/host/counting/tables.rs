@@ -7,12 +7,12 @@ use crate::sys::{
 use convoy_common::{
     addr::Host,
     count::{Count, Direction},
-    kernel::{Control, Correction, HostCount, Op, Outcome, PORT_WORDS, Stat, Stored, name},
+    kernel::{Control, Correction, HostCount, Note, Op, Outcome, PORT_WORDS, Seed, Stat, Stock, name},
 };
 use std::{
     io,
     mem::offset_of,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, OwnedFd},
 };
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -26,9 +26,8 @@ pub(super) struct Tables {
     pub(super) outbound_hosts: Table<Host, HostCount>,
     pub(super) inbound_ports: Table<u32, u64>,
     pub(super) outbound_ports: Table<u32, u64>,
-    pub(super) seeded: Table<u64, Stored>,
-    /// Socket storage; only `sock_diag` reads it.
-    pub(super) sockets: OwnedFd,
+    pub(super) seeded: Table<u64, Seed>,
+    pub(super) sockets: Table<u64, Note>,
     pub(super) control: Shared,
     pub(super) stats: Shared,
     /// The loaded program that changes entries.
@@ -64,11 +63,6 @@ impl Tables {
         Ok(tables)
     }
 
-    /// Returns the connections that are counted by cookie.
-    pub(super) fn seeded(&self) -> Result<Vec<(u64, Stored)>, Error> {
-        self.seeded.read().map_err(Error::table(name::SEEDED, "read"))
-    }
-
     /// Deletes an entry that was retired.
     pub(super) fn remove(&self, direction: Direction, host: Host) -> Result<bool, Error> {
         self.hosts(direction).remove(&host).map_err(Error::table(hosts_name(direction), "written"))
@@ -84,28 +78,81 @@ impl Tables {
         self.control.load_u32(offset_of!(Control, epoch)).unwrap_or(0)
     }
 
+    /// Tells whether the kernel notes every connection that it counts.
+    pub(super) fn is_taking_stock(&self) -> bool {
+        self.control.load_u32(offset_of!(Control, taking_stock)) != Some(0)
+    }
+
+    /// Has the kernel note every connection that it counts, or not any more.
+    pub(super) fn take_stock(&self, stock: Stock) {
+        let number = match stock {
+            Stock::Taken => 0,
+            Stock::Attached => 1,
+            Stock::PortsChanged => 2,
+        };
+        self.control.store_u32(offset_of!(Control, taking_stock), number);
+    }
+
+    /// Tells the kernel whether there may be connections counted by cookie.
+    pub(super) fn expect_seeds(&self, some: bool) {
+        self.control.store_u32(offset_of!(Control, seeds), u32::from(some));
+    }
+
+    /// Notes that the socket is counted, unless the kernel has noted something of it.
+    pub(super) fn note(&self, cookie: u64, direction: Direction) -> Result<(), Error> {
+        let note = Note { counted: 1, direction: number(direction), pad: [0; 6] };
+        match self.sockets.put(&cookie, &note, Update::New) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                Err(Error::table(name::SOCKETS, "written")(error))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Drops the note of a socket.
+    pub(super) fn forget(&self, cookie: u64) -> Result<(), Error> {
+        self.sockets.remove(&cookie).map(drop).map_err(Error::table(name::SOCKETS, "written"))
+    }
+
     /// Returns one of the kernel's counters.
     pub(super) fn stat(&self, stat: Stat) -> u64 {
         let index = match stat {
             Stat::RefusedInbound => 0,
             Stat::RefusedOutbound => 1,
-            Stat::StorageFailed => 2,
+            Stat::Unmarked => 2,
             Stat::RingDropped => 3,
             Stat::Deferred => 4,
+            Stat::NotesLost => 5,
         };
         self.stats.load_u64(index * size_of::<u64>()).unwrap_or(0)
     }
 
+    /// Returns the ports of a direction that the kernel counts.
+    pub(super) fn ports(&self, direction: Direction) -> Result<Vec<u16>, Error> {
+        let (table, name) = self.port_table(direction);
+        let words = table.read().map_err(Error::table(name, "read"))?;
+        let set = |(index, word): (u32, u64)| {
+            (0..64)
+                .filter(move |bit| word >> bit & 1 == 1)
+                .filter_map(move |bit| u16::try_from(index * 64 + bit).ok())
+        };
+        Ok(words.into_iter().flat_map(set).collect())
+    }
+
     /// Counts only these ports from now on. Connections that are counted stay counted.
     pub(super) fn set_ports(&self, direction: Direction, ports: &[u16]) -> Result<(), Error> {
-        let (table, name) = match direction {
-            Direction::Inbound => (&self.inbound_ports, name::INBOUND_PORTS),
-            Direction::Outbound => (&self.outbound_ports, name::OUTBOUND_PORTS),
-        };
+        let (table, name) = self.port_table(direction);
         for (index, word) in (0_u32..).zip(bitmap(ports)) {
             table.put(&index, &word, Update::Any).map_err(Error::table(name, "written"))?;
         }
         Ok(())
+    }
+
+    fn port_table(&self, direction: Direction) -> (&Table<u32, u64>, &'static str) {
+        match direction {
+            Direction::Inbound => (&self.inbound_ports, name::INBOUND_PORTS),
+            Direction::Outbound => (&self.outbound_ports, name::OUTBOUND_PORTS),
+        }
     }
 
     /// Counts the connection with this cookie until it is unseeded.
@@ -136,13 +183,6 @@ impl Tables {
             action: "run",
             source: io::Error::other(format!("verdict {verdict} is unknown")),
         })
-    }
-}
-
-impl AsFd for Tables {
-    /// The storage map, for `sock_diag`.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.sockets.as_fd()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Starting and stopping the two threads, and what they share.
-use super::{Counting, Error, Report, audit::Auditor, plan::Ports, sampler::Sampler, tables::Tables};
+use super::{
+    Counting, Error, Report, audit::Auditor, plan::Ports, sampler::Sampler, stock::Stock, tables::Tables,
+};
 use crate::sys::{lock::Lock, wake::Wake};
 use convoy_common::{addr::Host, count::Direction};
 use convoy_core::time::Span;
@@ -11,6 +13,7 @@ use rustix::{
 use std::{
     io,
     os::fd::BorrowedFd,
+    path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -38,6 +41,7 @@ impl Default for Options {
 pub struct Handle {
     shared: Arc<Shared>,
     tables: Arc<Tables>,
+    cgroup: PathBuf,
     threads: Vec<JoinHandle<()>>,
     #[expect(dead_code, reason = "held until the threads have ended")]
     lock: Lock,
@@ -59,13 +63,16 @@ impl Handle {
     /// a port that is new are counted within moments.
     ///
     /// # Errors
-    /// [`Error::Table`] when the kernel does not take them; the ports are then what they were.
+    /// [`Error::Table`] when the kernel does not take them, [`Error::SockDiag`] when it does not list sockets; the
+    /// ports are then what they were.
     pub fn set_ports(&self, inbound: &[u16], outbound: &[u16]) -> Result<(), Error> {
         let wanted = Ports::new(inbound, outbound);
         let mut ports = self.shared.lock_ports();
         if *ports == wanted {
             return Ok(());
         }
+        // Which connections are counted by now must be known before their ports do not tell any more.
+        Stock::open(Arc::clone(&self.tables), self.cgroup.clone())?.begin(&ports)?;
         let put = |ports: &Ports| {
             Direction::ALL
                 .into_iter()
@@ -145,10 +152,10 @@ pub fn spawn(counting: Counting, options: Options, out: Sender<Report>, wake: Wa
         trouble: Mutex::new(None),
     });
     let Counting { ring, loaded, lock } = counting;
-    let tables = Arc::clone(&loaded.tables);
+    let (tables, cgroup) = (Arc::clone(&loaded.tables), loaded.settings.cgroup.clone());
     let sampler = Sampler::new(Arc::clone(&tables), ring, Arc::clone(&shared), out.clone());
     let auditor = Auditor::new(loaded, Arc::clone(&shared), out)?;
-    let mut handle = Handle { shared, tables, threads: Vec::with_capacity(2), lock };
+    let mut handle = Handle { shared, tables, cgroup, threads: Vec::with_capacity(2), lock };
     let thread = |source| Error::Resource { what: "threads", source };
     handle.threads.push(named("sampler", move || sampler.run()).map_err(thread)?);
     handle.threads.push(named("auditor", move || auditor.run()).map_err(thread)?);

@@ -10,6 +10,8 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     sync::Arc,
+    thread,
+    time::{Duration, Instant},
 };
 
 /// One socket as it is wanted.
@@ -87,7 +89,7 @@ impl Listeners {
                 let wrap = |source| CannotListen { at: listen.at, source };
                 // Only then: the kernel never quite forgets that a port was shared.
                 let beside = leaving.iter().any(|(at, _)| at.port() == listen.at.port());
-                let socket = net::listen(listen.at, listen.options, beside).map_err(wrap)?;
+                let socket = bind(listen, beside).map_err(wrap)?;
                 // At once: sockets of one set may not share a port with each other.
                 net::share(&socket, false).map_err(wrap)?;
                 let copy = socket.try_clone().map_err(wrap)?;
@@ -114,6 +116,25 @@ impl Listeners {
         self.0.iter().map(listening).collect()
     }
 }
+
+/// Binds a socket, and waits a moment for the one of a predecessor that was killed: the kernel gives it up only when a
+/// worker has ended what was in flight on its ring.
+fn bind(listen: &Listen, beside: bool) -> io::Result<TcpListener> {
+    let end = Instant::now() + BIND_WITHIN;
+    loop {
+        match net::listen(listen.at, listen.options, beside) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < end => {
+                thread::sleep(BIND_AGAIN); // waits: for the kernel, which tells nobody
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Longest wait for a port. chosen: a worker needs milliseconds, tenths of a second on a machine at its limit.
+const BIND_WITHIN: Duration = Duration::from_secs(2);
+/// Time between two tries.
+const BIND_AGAIN: Duration = Duration::from_millis(5);
 
 /// Old sockets beside which new ones may be bound, for as long as this lives.
 struct Shared<'a>(Vec<&'a TcpListener>);
@@ -221,7 +242,7 @@ mod tests {
         bound(&mut listeners);
         let socket = listeners.0.pop_first().unwrap().1.socket;
         let waiting = socket.try_clone().unwrap();
-        let waiter = std::thread::spawn(move || waiting.accept().map(drop).map_err(|error| error.kind()));
+        let waiter = thread::spawn(move || waiting.accept().map(drop).map_err(|error| error.kind()));
         net::end_listening(&socket).unwrap();
         assert_eq!(waiter.join().unwrap(), Err(io::ErrorKind::InvalidInput));
     }

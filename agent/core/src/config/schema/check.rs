@@ -1,155 +1,218 @@
-//! A whole configuration against the table: values that do not fit, names nobody reads.
+//! A whole configuration against the table: values that do not fit, instances that are none, names nobody has.
 //!
-//! Every name that is not read is reported once, at its first place, with the number of the others: the files of an
-//! MTA hold thousands of its own. Nothing below an unknown scope is looked at.
-use super::{Instance, Live, NOT_READ, OPTIONS, Row, SCOPES, ScopeRow, nearest, read};
+//! A name is reported once, at its first place, with the number of the others: the files of an MTA hold thousands of
+//! bindings. Nothing below an unknown scope, or below one of the mail server's own, is looked at. What only several options
+//! together can tell is judged in `combine`.
+use super::{
+    DEPRECATED, Entry, Form, Instance, Live, Names, Row, ScopeRow,
+    combine::{self, Gathered},
+    default_of, index, read,
+};
 use crate::config::{
     diagnostic::{Diagnostic, Diagnostics},
     place::Place,
     scopes::{Scope, Scopes, Setting},
+    value,
 };
 use alloc::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     format,
-    string::{String, ToString as _},
+    string::String,
     vec::Vec,
 };
+use names::Unlisted;
 
-/// Checks all scopes and options; whatever [`read()`] refuses is an error, whatever nobody reads a warning.
+mod names;
+
+/// Checks all scopes and options. Values that [`read()`] refuses and names that nobody has are errors; what is set and not
+/// acted on is a warning.
 pub fn check(scopes: &Scopes, diagnostics: &mut Diagnostics) {
-    let mut check = Check { diagnostics, unread: BTreeMap::new() };
-    check.inside(scopes.root(), "");
-    let mut unread: Vec<_> = check.unread.into_values().collect();
-    unread.sort_by_key(|(place, ..)| *place);
-    for (place, diagnostic, others) in unread {
-        let diagnostic = diagnostic.at(place);
-        diagnostics.push(match others {
-            0 => diagnostic,
-            1 => diagnostic.expected("and in one other place"),
-            _ => diagnostic.expected(format!("and in {others} other places")),
-        });
-    }
+    let mut check = Check {
+        diagnostics,
+        ignored: ignored(scopes),
+        told: BTreeMap::new(),
+        idle: BTreeMap::new(),
+        unlisted: Unlisted::default(),
+        judged: 0,
+        gathered: Gathered::default(),
+    };
+    check.inside(scopes.root(), &GLOBAL);
+    let Check { told, idle, unlisted, gathered, .. } = check;
+    let mut told: Vec<_> = told.into_values().chain(idle.into_values()).collect();
+    told.sort_by_key(|told| told.place);
+    diagnostics.extend(told.into_iter().map(Told::into_diagnostic));
+    diagnostics.extend(unlisted.into_diagnostic());
+    combine::check(scopes, &gathered, diagnostics);
 }
 
-struct Check<'a> {
-    diagnostics: &'a mut Diagnostics,
-    /// By scope and name: first place, warning, number of other places.
-    unread: BTreeMap<(&'static str, String), (Place, Diagnostic, usize)>,
+struct Check<'a, 'd> {
+    diagnostics: &'d mut Diagnostics,
+    /// Names that the operator answers for, in lower case.
+    ignored: BTreeSet<String>,
+    /// By scope and name.
+    told: BTreeMap<(&'static str, String), Told>,
+    /// Options that are set and not acted on, by name.
+    idle: BTreeMap<&'static str, Told>,
+    unlisted: Unlisted,
+    /// Unknown names whose neighbours were looked for.
+    judged: usize,
+    gathered: Gathered<'a>,
 }
 
-impl Check<'_> {
-    fn inside(&mut self, scope: Scope<'_>, path: &'static str) {
+/// One report that stands for all places of a name.
+struct Told {
+    place: Place,
+    diagnostic: Diagnostic,
+    others: usize,
+}
+
+impl<'a> Check<'a, '_> {
+    fn inside(&mut self, scope: Scope<'a>, row: &'static ScopeRow) {
         for setting in scope.options() {
             let name = setting.name();
-            match super::option(path, &name) {
-                Some(row) => self.known(row, path, setting),
-                None => self.unread(path, &name, setting.name_place(), || unknown_option(path, &name)),
+            match super::option(row.path, &name) {
+                Some(option) => self.known(scope, option, setting),
+                None => self.unknown_option(row, &name, setting.name_place()),
             }
         }
+        self.gathered.close();
         for inner in scope.scopes() {
             let Some(place) = inner.place() else { continue };
-            match scope_below(path, inner.name()) {
+            match index::scope_below(row.path, inner.name()) {
                 Some(row) => self.scope(inner, row, place),
-                None => self.unread(path, inner.name(), place, || unknown_scope(path, inner.name())),
+                None => self.unknown_scope(row, inner.name(), place),
             }
         }
     }
 
-    fn known(&mut self, row: &'static Row, path: &'static str, setting: Setting<'_>) {
-        if let Err(faults) = read(row, setting) {
-            self.diagnostics.extend(faults);
-        }
-        if row.live == Live::NoEffect {
-            let warning = || {
-                let message = format!("`{}` has no effect in this version", row.name);
-                Diagnostic::warning("no-effect", message)
-            };
-            self.unread(path, row.name, setting.name_place(), warning);
+    fn known(&mut self, scope: Scope<'a>, row: &'static Row, setting: Setting<'a>) {
+        match read(row, setting) {
+            Ok(entries) => {
+                let instead = DEPRECATED.iter().find(|(path, name, _)| *name == row.name && row.is_in(path));
+                if let Some((.., instead)) = instead {
+                    let warning = Diagnostic::warning("deprecated", format!("`{}` is deprecated", row.name));
+                    self.diagnostics.push(warning.at(setting.name_place()).help(*instead));
+                }
+                if row.live == Live::NoEffect {
+                    self.idle(row, setting.name_place(), &entries);
+                }
+                self.gathered.add(scope, row, entries);
+            }
+            Err(faults) => self.diagnostics.extend(faults),
         }
     }
 
-    fn scope(&mut self, scope: Scope<'_>, row: &'static ScopeRow, place: Place) {
+    /// An option that nothing acts on: worth a word when it is not the default.
+    fn idle(&mut self, row: &'static Row, place: Place, entries: &[Entry]) {
+        if let Some(told) = self.idle.get_mut(row.name) {
+            told.place = place.min(told.place);
+            told.others += 1;
+        } else if !default_of(row).is_some_and(|default| alike(&default, entries)) {
+            let diagnostic =
+                Diagnostic::warning("no-effect", format!("`{}` has no effect in this version", row.name));
+            self.idle.insert(row.name, Told { place, diagnostic, others: 0 });
+        }
+    }
+
+    fn scope(&mut self, scope: Scope<'a>, row: &'static ScopeRow, place: Place) {
+        let name = index::last(row.path);
         match (row.instance, scope.instance()) {
             (Instance::None, Some(instance)) => {
                 let message = format!("scope `{}` has no instances, found `{instance}`", row.path);
-                let help = format!("write `{} {{ ... }}`", last(row.path));
+                let help = format!("write `{name} {{ ... }}`");
                 self.diagnostics.push(Diagnostic::error("instance", message).at(place).help(help));
             }
             (Instance::Named(what), None) => {
                 let message = format!("scope `{}` without an instance", row.path);
-                let help = format!("write `{} \"{what}\" {{ ... }}`", last(row.path));
+                let help = format!("write `{name} \"{what}\" {{ ... }}`");
                 self.diagnostics.push(Diagnostic::error("instance", message).at(place).help(help));
             }
-            (Instance::None, None) | (Instance::Named(_), Some(_)) => self.inside(scope, row.path),
+            (_, instance) => {
+                if let Some(fault) = instance.and_then(|instance| misformed(row, instance)) {
+                    self.diagnostics.push(fault.at(place));
+                }
+                self.inside(scope, row);
+            }
         }
     }
 
-    fn unread(&mut self, path: &'static str, name: &str, place: Place, warning: impl FnOnce() -> Diagnostic) {
-        if let Some((first, _, others)) = self.unread.get_mut(&(path, name.to_ascii_lowercase())) {
-            *first = place.min(*first);
-            *others += 1;
+    /// Reports once for a scope and a name; beyond `TOLD_MAX` names each report goes out alone.
+    fn tell(&mut self, scope: &'static str, name: &str, place: Place, what: impl FnOnce() -> Diagnostic) {
+        let key = (scope, name.to_ascii_lowercase());
+        if let Some(told) = self.told.get_mut(&key) {
+            told.place = place.min(told.place);
+            told.others += 1;
+        } else if self.told.len() < TOLD_MAX {
+            self.told.insert(key, Told { place, diagnostic: what(), others: 0 });
         } else {
-            self.unread.insert((path, name.to_ascii_lowercase()), (place, warning(), 0));
+            self.diagnostics.push(what().at(place));
         }
     }
 }
 
-/// Returns the row of the scope `name` directly inside `path`.
-pub(super) fn scope_below(path: &str, name: &str) -> Option<&'static ScopeRow> {
-    SCOPES.iter().find(|row| parent(row.path) == path && last(row.path).eq_ignore_ascii_case(name))
-}
-
-fn unknown_option(path: &'static str, name: &str) -> Diagnostic {
-    let message = format!("unknown option `{name}` {} is passed over", place_name(path));
-    let warning = Diagnostic::warning("unknown-option", message);
-    if let Some((.., why)) =
-        NOT_READ.iter().find(|(scope, known, _)| *scope == path && known.eq_ignore_ascii_case(name))
-    {
-        let message = format!("option `{name}` {} is passed over", place_name(path));
-        return Diagnostic::warning("not-read", message).help(why.to_string());
-    }
-    let elsewhere = || OPTIONS.iter().find(|row| row.name.eq_ignore_ascii_case(name));
-    if scope_below(path, name).is_some() {
-        return warning.help(format!("`{name}` is a scope: write `{name} \"...\" {{ ... }}`"));
-    }
-    if let Some(row) = elsewhere() {
-        return warning.help(format!("`{}` is an option of scope `{}`", row.name, row.scopes.join("`, `")));
-    }
-    let here = OPTIONS.iter().filter(|row| row.is_in(path)).map(|row| row.name);
-    match nearest(name, here) {
-        Some(meant) => warning.help(format!("did you mean `{meant}`?")),
-        None => warning,
-    }
-}
-
-fn unknown_scope(path: &'static str, name: &str) -> Diagnostic {
-    let message = format!("unknown scope `{name}` {} is passed over", place_name(path));
-    let warning = Diagnostic::warning("unknown-scope", message);
-    let here = SCOPES.iter().filter(|row| parent(row.path) == path).map(|row| last(row.path));
-    let elsewhere = || SCOPES.iter().find(|row| last(row.path).eq_ignore_ascii_case(name));
-    if let Some(row) = super::option(path, name) {
-        return warning.help(format!("`{}` is an option: write `{} = value`", row.name, row.name));
-    }
-    if let Some(meant) = nearest(name, here) {
-        return warning.help(format!("did you mean `{meant}`?"));
-    }
-    match elsewhere() {
-        Some(row) if parent(row.path).is_empty() => {
-            warning.help(format!("`{}` is an outermost scope", row.path))
+impl Told {
+    fn into_diagnostic(self) -> Diagnostic {
+        let diagnostic = self.diagnostic.at(self.place);
+        match self.others {
+            0 => diagnostic,
+            1 => diagnostic.expected("and in one other place"),
+            others => diagnostic.expected(format!("and in {others} other places")),
         }
-        Some(row) => warning.help(format!("`{}` stands inside `{}`", last(row.path), parent(row.path))),
-        None => warning,
     }
 }
 
-fn place_name(path: &str) -> String {
-    if path.is_empty() { "outside all scopes".into() } else { format!("in scope `{path}`") }
+/// Returns whether two values say the same, wherever they stand.
+fn alike(left: &[Entry], right: &[Entry]) -> bool {
+    let key = |entry: &Entry| entry.key.as_ref().map(|(key, _)| key.clone());
+    left.len() == right.len() && left.iter().zip(right).all(|(a, b)| key(a) == key(b) && a.value == b.value)
 }
 
-fn parent(path: &str) -> &str {
-    path.rsplit_once("::").map_or("", |(parent, _)| parent)
+/// Returns the words of `ignore_names`; a value that does not fit is reported elsewhere.
+fn ignored(scopes: &Scopes) -> BTreeSet<String> {
+    let setting = scopes.root().scope("cluster", None).and_then(|cluster| cluster.option("ignore_names"));
+    let row = super::option("cluster", "ignore_names");
+    let entries = row.zip(setting).and_then(|(row, setting)| read(row, setting).ok()).unwrap_or_default();
+    let text = |entry: Entry| match entry.value {
+        super::Typed::Text(name) => Some(name.to_ascii_lowercase()),
+        _ => None,
+    };
+    entries.into_iter().filter_map(text).collect()
 }
 
-fn last(path: &str) -> &str {
-    path.rsplit_once("::").map_or(path, |(_, last)| last)
+/// Returns what is wrong with the name of an instance: an error where all is ours, else a warning.
+fn misformed(row: &ScopeRow, instance: &str) -> Option<Diagnostic> {
+    let fault = |code, message: String| match row.names {
+        Names::Ours => Diagnostic::error(code, message),
+        Names::Mixed => Diagnostic::warning(code, message),
+    };
+    let name = index::last(row.path);
+    match row.form {
+        Form::Any => None,
+        Form::Cidr => {
+            let bad = value::prefix(instance).err()?;
+            Some(fault("instance", format!("`{name}`: {bad}")).expected(bad.expected()))
+        }
+        Form::Endpoint => {
+            let bad = value::endpoint(instance).err()?;
+            Some(fault("bad-listen", format!("`{name}`: {bad}")).help(bad.help()))
+        }
+        Form::Pattern => {
+            let open = instance.strip_prefix('/')?;
+            let closed = open.len() > 1 && open.ends_with('/');
+            let message = format!("`{name}`: the regular expression `{instance}` does not end with `/`");
+            (!closed).then(|| fault("instance", message))
+        }
+        Form::Binding | Form::Group => {
+            let colons = row.form == Form::Binding && instance.contains(':');
+            let bad = colons || instance.contains(char::is_whitespace);
+            let what = if row.form == Form::Binding { "blanks or colons" } else { "blanks" };
+            bad.then(|| fault("instance", format!("`{name}`: the name `{instance}` must not hold {what}")))
+        }
+    }
 }
+
+/// chosen: more names than anybody would read.
+const TOLD_MAX: usize = 512;
+
+static GLOBAL: ScopeRow =
+    ScopeRow { path: "", instance: Instance::None, form: Form::Any, names: Names::Mixed, help: "" };

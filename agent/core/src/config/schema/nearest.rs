@@ -3,13 +3,21 @@ use alloc::vec::Vec;
 
 /// Returns the candidate most like `name`, if one is close enough to be a slip of the hand; without regard to case.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (name.len() / 3).clamp(1, 3);
+    nearest_within(name, (name.len() / 3).clamp(1, 3), candidates)
+}
+
+/// Returns the candidate most like `name` with at most `allowed` slips; without regard to case.
+pub(super) fn nearest_within<'a>(
+    name: &str,
+    allowed: usize,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     if name.len() > NAME_BYTES_MAX {
         return None;
     }
     candidates
         .into_iter()
-        .filter(|candidate| candidate.len().abs_diff(name.len()) <= allowed)
+        .filter(|candidate| !candidate.is_empty() && candidate.len().abs_diff(name.len()) <= allowed)
         .map(|candidate| (distance(name, candidate), candidate))
         .filter(|(distance, _)| *distance <= allowed)
         .min()

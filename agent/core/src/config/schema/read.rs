@@ -70,6 +70,7 @@ fn entries(row: &Row, tree: &Tree, value: Value, place: Place) -> Result<Vec<Ent
     if faults.is_empty() { Ok(found) } else { Err(faults) }
 }
 
+/// Returns the meaning of one word.
 fn typed(kind: Kind, word: &str) -> Result<Typed, Misfit> {
     Ok(match kind {
         Kind::Text => Typed::Text(word.to_owned()),
@@ -99,14 +100,59 @@ fn typed(kind: Kind, word: &str) -> Result<Typed, Misfit> {
             }
             Typed::Span(span)
         }
+        Kind::Throttle => Typed::Throttle(value::throttle(word)?),
         Kind::Permissions => Typed::Permissions(value::permissions(word)?),
         Kind::Ip => Typed::Ip(value::ip(word)?),
+        Kind::Address if word == "*" => Typed::Address(None),
+        Kind::Address => Typed::Address(Some(value::ip(word)?)),
         Kind::Endpoint => Typed::Endpoint(value::endpoint(word)?),
+        Kind::Path => Typed::Text(value::path(word)?),
+        Kind::Template => Typed::Text(template(word)?),
+        Kind::Destination => Typed::Destination(value::destination(word)?),
         Kind::Level => Typed::Level(level(word)?),
-        Kind::List => Typed::List(
-            word.split(';').map(str::trim).filter(|part| !part.is_empty()).map(String::from).collect(),
-        ),
+        Kind::List(known) => Typed::List(list(word, known)?),
     })
+}
+
+/// Words between semicolons, each of them known.
+fn list(word: &str, known: &[&str]) -> Result<Vec<String>, Misfit> {
+    let parts = word.split(';').map(str::trim).filter(|part| !part.is_empty());
+    let one = |part: &str| {
+        let found = known.iter().find(|known| known.eq_ignore_ascii_case(part));
+        found
+            .map(|found| (*found).to_owned())
+            .ok_or_else(|| range(part, format!("some of {}", known.join(";"))))
+    };
+    parts.map(one).collect()
+}
+
+/// A path or a `pipe:` URI in which every `%` begins a directive (reference section 3.6).
+fn template(word: &str) -> Result<String, BadValue> {
+    let bad = || {
+        BadValue::of(
+            word,
+            "an absolute path or a `pipe:` URI, with %{l}, %{s}, %{n} and strftime's directives",
+        )
+    };
+    if !word.starts_with('/') && !word.starts_with("pipe:") {
+        return Err(bad());
+    }
+    let mut rest = word;
+    while let Some((_, after)) = rest.split_once('%') {
+        let mut chars = after.chars();
+        rest = match chars.next() {
+            Some('{') => {
+                let (key, behind) = chars.as_str().split_once('}').ok_or_else(bad)?;
+                if !matches!(key, "l" | "s" | "n") {
+                    return Err(bad());
+                }
+                behind
+            }
+            Some(c) if c == '%' || c.is_ascii_alphabetic() => chars.as_str(),
+            _ => return Err(bad()),
+        };
+    }
+    Ok(word.to_owned())
 }
 
 fn level(word: &str) -> Result<Level, BadValue> {
@@ -161,6 +207,7 @@ impl Misfit {
                 Diagnostic::error("out-of-range", message).expected(bad.expected())
             }
             Self::Endpoint(bad) => return Diagnostic::error("wrong-type", message).help(bad.help()),
+            Self::Destination(bad) => return Diagnostic::error("wrong-type", message).help(bad.help()),
         };
         let last = word.trim_end_matches([',', ';']);
         if last != word && typed(row.kind, last).is_ok() {

@@ -1,7 +1,10 @@
 //! The table itself, and what is said about names and values.
 use super::*;
-use crate::config::memory::load_files;
+use crate::config::{diagnostic::Severity, memory::load_files};
 use alloc::vec;
+
+mod reference;
+mod words;
 
 #[test]
 fn every_default_has_the_type_and_range_of_its_row() {
@@ -16,16 +19,55 @@ fn every_default_has_the_type_and_range_of_its_row() {
 fn every_row_stands_in_scopes_of_the_table_and_only_once() {
     for row in OPTIONS {
         assert!(!row.help.is_empty() && row.help.ends_with('.'), "{}", row.name);
+        assert!(row.help.len() <= 160, "{}: one line of help", row.name);
         for path in row.scopes {
             assert!(scope(path).is_some(), "{path}");
             let twins = OPTIONS.iter().filter(|other| other.name == row.name && other.is_in(path)).count();
             assert_eq!(twins, 1, "{path} {}", row.name);
             assert!(
-                !NOT_READ.iter().any(|(scope, name, _)| scope == path && *name == row.name),
+                !NOT_READ.iter().any(|(scopes, name, _)| scopes.contains(path) && *name == row.name),
                 "{}",
                 row.name
             );
         }
+    }
+}
+
+#[test]
+fn the_index_finds_what_a_scan_finds() {
+    for row in OPTIONS {
+        for path in row.scopes {
+            let found = option(&path.to_ascii_uppercase(), &row.name.to_ascii_lowercase());
+            assert!(found.is_some_and(|found| core::ptr::eq(found, row)), "{path} {}", row.name);
+        }
+    }
+    for row in SCOPES {
+        assert!(scope(row.path).is_some_and(|found| core::ptr::eq(found, row)), "{}", row.path);
+        let (outer, name) = (index::parent(row.path), index::last(row.path));
+        let below = scope_below(outer, name);
+        assert_eq!(below.map(|found| found.path), Some(row.path).filter(|path| !path.is_empty()));
+    }
+    assert!(option("cluster", "nothing").is_none() && scope("").is_some() && scope("cluster::x").is_none());
+}
+
+#[test]
+fn scopes_stand_in_scopes_and_chains_consist_of_them() {
+    for row in SCOPES {
+        let twins = SCOPES.iter().filter(|other| other.path.eq_ignore_ascii_case(row.path)).count();
+        assert!(twins == 1 && scope(index::parent(row.path)).is_some(), "{}", row.path);
+    }
+    let sending = [Fallback::Sending, Fallback::ClusterConnections, Fallback::Pathway];
+    for path in sending.iter().flat_map(|fallback| fallback.chain()) {
+        assert!(scope(path).is_some(), "{path}");
+    }
+    for row in OPTIONS {
+        let chain = row.fallback.chain();
+        let asked = |path: &&&str| match row.fallback {
+            Fallback::Listener => true,
+            // A host asks nobody further out, except for the limit that says so.
+            _ => chain.contains(*path) || index::last(path) == "Host",
+        };
+        assert!(chain.is_empty() || row.scopes.iter().all(|path| asked(&path)), "{}", row.name);
     }
 }
 
@@ -58,106 +100,6 @@ fn what_is_right_is_told_nothing() {
 }
 
 #[test]
-fn a_value_that_does_not_fit_is_an_error() {
-    let cluster = |inside: &str| format!("cluster {{ {inside} }}");
-    check_told(
-        &cluster("heartbeats_per_sec = often"),
-        "wrong-type",
-        "`heartbeats_per_sec`: `often` is not a whole number",
-        "expected a whole number",
-    );
-    check_told(
-        &cluster("heartbeats_per_sec = 201"),
-        "out-of-range",
-        "`heartbeats_per_sec`: `201` is out of range",
-        "expected 1 to 200",
-    );
-    check_told(
-        &cluster("Replicate x { max_size = 0 }"),
-        "out-of-range",
-        "`max_size`: `0` is out of range",
-        "expected -1, or 1 to 16777216",
-    );
-    check_told(
-        &cluster("Replicate x { max_delay = 61 }"),
-        "out-of-range",
-        "`max_delay`: `61` is out of range",
-        "expected 0 to 60 seconds",
-    );
-    check_told(
-        &cluster("audit_interval = 5m"),
-        "wrong-type",
-        "`audit_interval`: `5m` is not a time in seconds",
-        "there are no unit suffixes: times are seconds, sizes are bytes",
-    );
-    check_told(
-        &cluster("inbound_ports = ( 25, 587 )"),
-        "wrong-type",
-        "`inbound_ports`: `25,` is not a whole number",
-        "write `25`: blanks separate, `,` and `;` do not",
-    );
-    check_told(
-        &cluster("audit_interval = ( 1 2 )"),
-        "wrong-shape",
-        "`audit_interval` has a value of the wrong shape",
-        "write `audit_interval = 10`",
-    );
-    check_told(
-        "msgc_server { peers = ( a b ) }",
-        "wrong-shape",
-        "`peers` has a value of the wrong shape",
-        "write `peers = [ key = \"value\" ]`",
-    );
-    check_told(
-        &cluster("Replicate x { type = inbound }"),
-        "out-of-range",
-        "`type`: `inbound` is out of range",
-        "expected one of inbound_cidr, outbound_cidr, outbound_domains, outbound_binding_domains, \
-         shared_named_throttles, OBTM, OBTC, metrics, eccmgr_metrics, cache",
-    );
-}
-
-#[test]
-fn a_name_that_nobody_reads_is_a_warning_with_the_nearest_one() {
-    check_told(
-        "cluster { heartbeat_per_sec = 5 }",
-        "unknown-option",
-        "unknown option `heartbeat_per_sec` in scope `cluster` is passed over",
-        "did you mean `heartbeats_per_sec`?",
-    );
-    check_told(
-        "msgc_sever { }",
-        "unknown-scope",
-        "unknown scope `msgc_sever` outside all scopes is passed over",
-        "did you mean `msgc_server`?",
-    );
-    check_told(
-        "cluster { peers = [ ] }",
-        "unknown-option",
-        "unknown option `peers` in scope `cluster` is passed over",
-        "`peers` is an option of scope `msgc_server`",
-    );
-    check_told(
-        "Replicate \"inbound_cidr\" {}",
-        "unknown-scope",
-        "unknown scope `replicate` outside all scopes is passed over",
-        "`Replicate` stands inside `cluster`",
-    );
-    check_told(
-        "cluster { mbus_daemon = 4803 }",
-        "not-read",
-        "option `mbus_daemon` in scope `cluster` is passed over",
-        "the Spread bus is gone since 3.4; remove the option",
-    );
-    check_told(
-        "cluster { control_group = x }",
-        "no-effect",
-        "`control_group` has no effect in this version",
-        "",
-    );
-}
-
-#[test]
 fn an_instance_too_many_or_too_few_is_an_error() {
     check_told(
         "cluster \"x\" { }",
@@ -171,16 +113,60 @@ fn an_instance_too_many_or_too_few_is_an_error() {
         "scope `cluster::Replicate` without an instance",
         "write `Replicate \"object\" { ... }`",
     );
+    assert_eq!(told("ec_logger { } ec_logger \"x\" { }"), vec![]);
 }
 
 #[test]
-fn a_name_that_occurs_often_is_told_once() {
-    let text = (0..1_000).fold(String::new(), |text, n| text + &format!("Binding \"b{n}\" {{ x = 1 }}\n"));
+fn an_instance_has_the_form_of_its_scope() {
     check_told(
-        &text,
-        "unknown-scope",
-        "unknown scope `binding` outside all scopes is passed over",
-        "and in 999 other places",
+        "cluster { Topology \"10.1.1.0/33\" { } }",
+        "instance",
+        "`Topology`: `10.1.1.0/33` is not a CIDR block (such as 10.1.1.0/24)",
+        "expected a CIDR block (such as 10.1.1.0/24)",
+    );
+    check_told(
+        "ECCluster_Listener { Listen \"::1:4802\" { } }",
+        "bad-listen",
+        "`Listen`: the IPv6 address in `::1:4802` has no brackets",
+        "write brackets and quotes: `\"[2001:db8::1]:4802\"`",
+    );
+    check_told(
+        "Binding \"a b\" { }",
+        "instance",
+        "`Binding`: the name `a b` must not hold blanks or colons",
+        "",
+    );
+    check_told("Binding a:b { }", "instance", "`Binding`: the name `a:b` must not hold blanks or colons", "");
+    check_told(
+        "Binding_Group \"a b\" { }",
+        "instance",
+        "`Binding_Group`: the name `a b` must not hold blanks",
+        "",
+    );
+    check_told(
+        "Domain \"/\\.fr$\" { }",
+        "instance",
+        "`Domain`: the regular expression `/\\.fr$` does not end with `/`",
+        "",
+    );
+    let good = "Binding_Group a:b { Binding b { Domain \"/\\.fr$/\" { } Host x { } } }
+        Control_Listener { Peer 10.0.0.0/8 { } Listen /tmp/2025 { Peer \"::1\" { } } }";
+    assert_eq!(told(good), vec![]);
+}
+
+#[test]
+fn only_what_differs_from_the_default_has_no_effect() {
+    let group = |name: &str| format!("cluster {{ control_group = {name} }}");
+    assert_eq!(told(&group("ec_console")), vec![]);
+    check_told(&group("x"), "no-effect", "`control_group` has no effect in this version", "");
+    let domains = (0..3).fold(String::new(), |text, n| {
+        text + &format!("Domain d{n} {{ Cluster_Max_Outbound_Connections = {} }}\n", n + 5)
+    });
+    check_told(
+        &domains,
+        "no-effect",
+        "`Cluster_Max_Outbound_Connections` has no effect in this version",
+        "and in 2 other places",
     );
 }
 
@@ -197,12 +183,22 @@ fn nearest_is_near() {
     ] {
         assert_eq!(nearest(slip, names), meant, "{slip}");
     }
+    // The path of the global scope is empty, and nobody meant that.
+    assert_eq!(nearest("x", ["", "long_name"]), None);
 }
 
 #[test]
-fn the_page_names_every_option() {
-    let page = page();
+fn every_option_and_every_scope_is_on_a_page_and_in_the_manual() {
+    let (pages, manual) = (pages(), manual());
     for row in OPTIONS {
-        assert!(page.contains(&format!("| `{}` |", row.name)), "{}", row.name);
+        let line = format!("| `{}` |", row.name);
+        let on = pages.iter().filter(|(_, text)| text.contains(&line)).count();
+        assert!(on >= 2, "{}: an area and the index", row.name);
+        assert!(manual.contains(&format!("\n.BR {} ", row.name)), "{}", row.name);
+    }
+    for row in SCOPES.iter().filter(|row| !row.path.is_empty()) {
+        let heading = format!("`{}", row.path);
+        assert!(pages.iter().any(|(_, text)| text.contains(&heading)), "{}", row.path);
+        assert!(manual.contains(&format!(".SS \"{}", row.path)), "{}", row.path);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A word is a scope as long as the table, or the configuration, has a scope of that name there; the first other word is
 //! the option. Whether the word behind a scope is its instance is decided by the table where it knows the scope, else by
-//! the configuration: it is one when such an instance exists, or when every scope of that name has one. `Replicate "x"` as
+//! the configuration: it is one when such an instance exists, or when every scope of that name has one. Where a scope may
+//! stand with and without, it is one as well when nothing else makes sense. `Replicate "x"` as
 //! one word, as it would stand in a file, is a scope with its instance in any case.
 pub use crate::config::effective::Step;
 use crate::config::{
@@ -95,9 +96,10 @@ impl Address {
             let next = words.get(at).filter(|_| written.is_none());
             let instance = match known.instance {
                 Named::No => None,
-                Named::Perhaps => {
-                    next.filter(|next| here.is_some_and(|here| here.scope(&name, Some(next)).is_some()))
-                }
+                Named::Perhaps => next.filter(|next| {
+                    let beyond = words.get(at + 1);
+                    is_instance(here, (&path, &name), next, beyond.map(String::as_str))
+                }),
                 Named::Yes if written.is_none() && next.is_none() => {
                     address.every = Some(known.name);
                     break;
@@ -121,6 +123,15 @@ impl Address {
     pub fn option(words: &[String], scopes: &Scopes) -> Result<(Vec<Step>, String), BadAddress> {
         let address = Self::read(words, scopes);
         address.complete(scopes)?;
+        if let (Some(last), []) = (address.scope.last(), address.rest.as_slice())
+            && let Some(instance) = &last.instance
+            && schema::option(&path(&address.scope), instance).is_some()
+            && find(scopes, &address.scope).is_none()
+        {
+            // The option's name stands where the instance belongs.
+            let outer = address.scope.split_last().map(|(_, outer)| outer.to_vec()).unwrap_or_default();
+            return Err(no_instance(&outer, &last.name, scopes));
+        }
         match address.rest.as_slice() {
             [] => Err(BadAddress::NoOption { scope: name(&address.scope), words: address.scope }),
             [option] => Ok((address.scope, option.clone())),
@@ -168,15 +179,7 @@ impl Address {
     }
 
     fn complete(&self, scopes: &Scopes) -> Result<(), BadAddress> {
-        let Some(name) = &self.every else { return Ok(()) };
-        let path = schema_path(&path(&self.scope), name);
-        let exists =
-            find(scopes, &self.scope).and_then(|scope| scope.instances(name).find_map(Scope::instance));
-        let wanted = match schema::scope(&path).map(|row| row.instance) {
-            Some(Instance::Named(what)) => what,
-            Some(Instance::None) | None => "INSTANCE",
-        };
-        Err(BadAddress::NoInstance { name: name.clone(), example: exists.unwrap_or(wanted).into() })
+        self.every.as_ref().map_or(Ok(()), |name| Err(no_instance(&self.scope, name, scopes)))
     }
 }
 
@@ -230,8 +233,9 @@ enum Named {
 fn known(path: &str, here: Option<Scope<'_>>, name: &str) -> Option<Known> {
     if let Some(row) = schema::scope(&schema_path(path, name)) {
         let instance = match row.instance {
-            Instance::Named(_) => Named::Yes,
             Instance::None => Named::No,
+            Instance::Named(_) => Named::Yes,
+            Instance::Optional(_) => Named::Perhaps,
         };
         return Some(Known { name: last(row.path).into(), instance });
     }
@@ -239,6 +243,21 @@ fn known(path: &str, here: Option<Scope<'_>>, name: &str) -> Option<Known> {
     found.peek()?;
     let anonymous = found.any(|scope| scope.instance().is_none());
     Some(Known { name: name.to_owned(), instance: if anonymous { Named::Perhaps } else { Named::Yes } })
+}
+
+/// Returns whether the word behind a scope that may have instances is one: there is such an instance; or the scope is not
+/// there without one, and the word cannot be an option because it is unknown and something other than a value follows.
+fn is_instance(
+    here: Option<Scope<'_>>,
+    (outer, name): (&str, &str),
+    word: &str,
+    beyond: Option<&str>,
+) -> bool {
+    let inside = |instance| here.and_then(|here| here.scope(name, instance));
+    let path = schema_path(outer, name);
+    let known = schema::option(&path, word).is_some() || schema::scope(&schema_path(&path, word)).is_some();
+    inside(Some(word)).is_some()
+        || (inside(None).is_none() && !known && beyond.is_some_and(|beyond| !beyond.starts_with('=')))
 }
 
 /// Reads `name "instance"` in one word.
@@ -282,6 +301,16 @@ fn literal(option: &str, words: &[String]) -> Result<Literal, BadAddress> {
         }),
         _ => Err(BadAddress::NotAValue { option: option.into(), found: format!("`{text}`") }),
     }
+}
+
+fn no_instance(outer: &[Step], name: &str, scopes: &Scopes) -> BadAddress {
+    let exists = find(scopes, outer).and_then(|scope| scope.instances(name).find_map(Scope::instance));
+    let row = schema::scope(&schema_path(&path(outer), name));
+    let wanted = row.and_then(|row| match row.instance {
+        Instance::Named(what) | Instance::Optional(what) => Some(what),
+        Instance::None => None,
+    });
+    BadAddress::NoInstance { name: name.into(), example: exists.or(wanted).unwrap_or("INSTANCE").into() }
 }
 
 fn no_scope(word: &str, steps: &[Step]) -> BadAddress {

@@ -11,7 +11,7 @@ fn entry(current: u32, total: u64) -> HostCount {
 }
 
 fn connection(cookie: u64, local_port: u16, remote_port: u16) -> Connection {
-    Connection { cookie, host: host(1), local_port, remote_port, cgroup: Some(7), counted: None }
+    Connection { cookie, host: host(1), local_port, remote_port, cgroup: Some(7) }
 }
 
 fn mail() -> Ports {
@@ -27,31 +27,72 @@ fn direction_follows_the_side_that_has_the_port() {
     assert_eq!(ports.direction(25, 25), Some(Direction::Inbound));
 }
 
+fn known() -> Known {
+    Known { ports: mail(), ..Known::default() }
+}
+
 #[test]
-fn only_our_groups_and_ports_are_missed() {
-    let (seeds, ports, ours) = (Seeds::new(), mail(), BTreeSet::from([7]));
-    let mut census = Census::new(&seeds, &ports, Some(&ours));
+fn what_is_on_a_port_of_ours_is_counted() {
+    let known = Known { groups: Some(BTreeSet::from([7])), ..known() };
+    let mut census = Census::new(&known);
     census.add(&connection(1, 25, 40_000));
     census.add(&Connection { cgroup: Some(8), ..connection(2, 25, 40_000) });
     census.add(&Connection { cgroup: None, ..connection(3, 25, 40_000) });
     census.add(&connection(4, 80, 40_000));
-    assert_eq!(census.uncounted, Seeds::from([(1, (Direction::Inbound, host(1)))]));
-    assert!(census.inbound.is_empty() && census.outbound.is_empty());
+    census.add(&connection(5, 40_000, 25));
+    assert_eq!(census.expected(Direction::Inbound), &BTreeMap::from([(host(1), 1)]));
+    assert_eq!(census.expected(Direction::Outbound), &BTreeMap::from([(host(1), 1)]));
+    assert_eq!(census.counted, [(1, Direction::Inbound), (5, Direction::Outbound)]);
+    assert!(census.uncounted.is_empty());
 }
 
 #[test]
-fn sockets_and_live_seeds_are_expected_and_dead_seeds_are_gone() {
+fn while_stock_is_taken_only_what_is_noted_is_counted() {
+    let notes = BTreeMap::from([(2, Some(Direction::Inbound)), (3, None)]);
+    let known = Known { taking: true, notes, groups: Some(BTreeSet::from([7])), ..known() };
+    let mut census = Census::new(&known);
+    for cookie in 1..=3 {
+        census.add(&connection(cookie, 25, 40_000));
+    }
+    census.add(&Connection { cgroup: Some(8), ..connection(4, 25, 40_000) });
+    census.add(&connection(5, 80, 40_000));
+    let missed = (Direction::Inbound, host(1));
+    assert_eq!(census.uncounted, Seeds::from([(1, missed), (3, missed)]));
+    assert_eq!(census.expected(Direction::Inbound), &BTreeMap::from([(host(1), 1)]));
+    assert!(census.unneeded_notes().is_empty(), "a note went while stock was taken");
+}
+
+#[test]
+fn a_note_says_what_the_port_does_not() {
+    let notes = BTreeMap::from([
+        (1, Some(Direction::Outbound)), // counted when its port was
+        (2, None),                      // refused
+        (3, None),                      // refused, and its port is not counted any more
+        (4, Some(Direction::Inbound)),  // as its port says
+        (9, Some(Direction::Inbound)),  // gone
+    ]);
+    let known = Known { notes, ..known() };
+    let mut census = Census::new(&known);
+    for (cookie, local) in [(1, 80), (2, 25), (3, 80), (4, 25)] {
+        census.add(&connection(cookie, local, 40_000));
+    }
+    assert_eq!(census.expected(Direction::Outbound), &BTreeMap::from([(host(1), 1)]));
+    assert_eq!(census.expected(Direction::Inbound), &BTreeMap::from([(host(1), 1)]));
+    assert_eq!(census.uncounted, Seeds::from([(2, (Direction::Inbound, host(1)))]));
+    assert_eq!(census.unneeded_notes(), BTreeSet::from([3, 4, 9]));
+}
+
+#[test]
+fn live_seeds_are_expected_and_dead_seeds_are_gone() {
     let seeds = Seeds::from([5, 6, 9].map(|cookie| (cookie, (Direction::Outbound, host(2)))));
-    let ports = mail();
-    let mut census = Census::new(&seeds, &ports, None);
-    census.add(&Connection { counted: Some((Direction::Inbound, host(1))), ..connection(1, 25, 9) });
-    census.add(&Connection { counted: Some((Direction::Inbound, host(1))), ..connection(2, 25, 9) });
+    let known = Known { seeds, ..known() };
+    let mut census = Census::new(&known);
+    census.add(&connection(1, 25, 9));
     census.add(&connection(5, 40_000, 25));
-    // A seeded socket that connected anew is counted by itself.
-    census.add(&Connection { counted: Some((Direction::Outbound, host(2))), ..connection(6, 40_000, 25) });
-    assert_eq!(census.expected(Direction::Inbound), &BTreeMap::from([(host(1), 2)]));
+    census.add(&connection(6, 40_000, 80));
+    assert_eq!(census.expected(Direction::Inbound), &BTreeMap::from([(host(1), 1)]));
     assert_eq!(census.expected(Direction::Outbound), &BTreeMap::from([(host(2), 2)]));
-    assert_eq!(census.gone(), [6, 9]);
+    assert_eq!(census.gone(), [9]);
     assert!(census.uncounted.is_empty());
 }
 

@@ -41,6 +41,8 @@ fn words_are_scopes_as_long_as_there_are_such_scopes() {
     check("Domain|example.com|Binding|b|x", "Domain \"example.com\"::Binding \"b\"", &["x"]);
     check("ESMTP_Listener|port", "ESMTP_Listener", &["port"]);
     check("ESMTP_Listener|two|port", "ESMTP_Listener \"two\"", &["port"]);
+    check("ESMTP_Listener|three|port", "ESMTP_Listener", &["three", "port"]);
+    check("ESMTP_Listener 'three'|port", "ESMTP_Listener \"three\"", &["port"]);
     check("clusterr|nodename", "Global", &["clusterr", "nodename"]);
 }
 
@@ -48,7 +50,9 @@ fn words_are_scopes_as_long_as_there_are_such_scopes() {
 fn a_scope_without_its_instance_means_all_of_them() {
     let address = Address::read(&words("cluster|Replicate"), &scopes());
     assert_eq!((name(&address.scope).as_str(), address.every.as_deref()), ("cluster", Some("Replicate")));
-    let error = Address::option(&words("cluster|Replicate"), &scopes()).unwrap_err().to_string();
+    let error = |text: &str| Address::option(&words(text), &scopes()).unwrap_err().to_string();
+    assert_eq!(error("cluster|Replicate|max_delay"), error("cluster|Replicate"));
+    let error = error("cluster|Replicate");
     assert_eq!(
         error,
         "scope 'Replicate' has instances; write Replicate and the instance, as in: Replicate inbound_cidr"

@@ -80,7 +80,7 @@ fn then_the_main_file() {
     assert_eq!(site.text("m"), "readonly_include x\ns {\n  a = 2\n}\n");
     let mut site = Site::of(&[("m", "cluster {\n  a = 1\n}\n")]);
     assert_eq!(site.make(&set_to("cluster::Replicate x", "b", "2")).unwrap(), ["m"]);
-    assert_eq!(site.text("m"), "cluster {\n  a = 1\n  Replicate x {\n    b = 2\n  }\n}\n");
+    assert_eq!(site.text("m"), "cluster {\n  a = 1\n  Replicate \"x\" {\n    b = 2\n  }\n}\n");
 }
 
 #[test]

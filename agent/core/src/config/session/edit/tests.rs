@@ -121,8 +121,8 @@ fn a_statement_is_added_where_its_neighbours_stand() {
     check_append("s { b = 2 }\n", Some("s"), &a, "s { b = 2 a = 1 }\n");
     check_append("s\n{\n  # last words\n}\n", Some("s"), &a, "s\n{\n  # last words\n  a = 1\n}\n");
     let scope = Item::Scope { name: "t".into(), instance: Some("i".into()), body: [a].into() };
-    check_append("s {\n   b = 2\n}", Some("s"), &scope, "s {\n   b = 2\n   t i {\n      a = 1\n   }\n}");
-    check_append("s { }", Some("s"), &scope, "s { t i { a = 1 } }");
+    check_append("s {\n   b = 2\n}", Some("s"), &scope, "s {\n   b = 2\n   t \"i\" {\n      a = 1\n   }\n}");
+    check_append("s { }", Some("s"), &scope, "s { t \"i\" { a = 1 } }");
 }
 
 #[test]
