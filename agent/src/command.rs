@@ -4,6 +4,7 @@
 //! with `--json`. Rendering is pure: an answer and a [`Style`] in, bytes out. Knows nothing of how answers come
 //! about; see `host::control`.
 mod args;
+mod config;
 mod drift;
 mod failed;
 mod listing;
@@ -17,6 +18,7 @@ mod tree;
 mod words;
 
 pub use args::{Args, Question, Shared, View};
+pub use config::{Config, ConfigCommand, Words, render_config};
 pub use failed::{Exit, Failed};
 pub use style::Style;
 
@@ -53,7 +55,10 @@ pub fn main() -> ExitCode {
 /// # Errors
 /// In words for the operator, with the exit code that belongs to them.
 pub fn ask(args: &Args, style: Style, to: &mut impl Write) -> Result<(), Failed> {
-    let request = args.request();
+    if let Question::Config(config) = &args.question {
+        return config::run(args, config, style, to);
+    }
+    let Some(request) = args.request() else { return Ok(()) };
     let mut client = Client::connect(&args.run_dir)?;
     let line = client.ask(&request)?;
     if args.json {

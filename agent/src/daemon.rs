@@ -16,7 +16,7 @@ pub use wanted::{Changes, Wanted};
 use crate::{
     host::{
         cluster::{self, ClusterThread, Inbox},
-        control::{Control, Questions},
+        control::{Command, Commands, Control, Questions},
         counting,
         mesh::Listeners,
     },
@@ -40,13 +40,24 @@ pub struct Places {
     pub state_dir: PathBuf,
 }
 
-/// Runs the daemon until it is told to stop. `reload` reads the configuration anew on SIGHUP and says itself what
-/// is wrong with it; a reload that fails changes nothing.
+/// Takes what a configuration asks for; what it could not take, it has told in the log.
+pub type Apply<'a> = dyn FnMut(Wanted) -> Result<Changes, Error> + 'a;
+
+/// The configuration as the daemon sees it: something that changes when a signal or a client says so. It hands what it
+/// asks for to `Apply`, and has changed only if that was taken.
+pub trait Configuration {
+    /// Reads everything anew, and says itself what is wrong with it.
+    fn reload(&mut self, apply: &mut Apply<'_>);
+    /// Does what a client says, and answers.
+    fn command(&mut self, command: Command, apply: &mut Apply<'_>);
+}
+
+/// Runs the daemon until it is told to stop. A reload that fails changes nothing.
 pub fn run(
     places: &Places,
     mut wanted: Wanted,
     log: &Log,
-    mut reload: impl FnMut() -> Option<Wanted>,
+    configuration: &mut impl Configuration,
 ) -> Result<(), Error> {
     let directories = Directories::take(places)?;
     wanted.plan.node.incarnation = incarnation::next(&places.state_dir)?;
@@ -62,8 +73,15 @@ pub fn run(
                     NotifyState::Reloading,
                     NotifyState::monotonic_usec_now().unwrap_or(NotifyState::Status("reloading")),
                 ]);
-                let status = daemon.reload_from(reload(), log);
-                tell_manager(&[NotifyState::Ready, NotifyState::Status(status)]);
+                daemon.reload_all(configuration, log);
+                tell_manager(&[NotifyState::Ready, NotifyState::Status(daemon.status)]);
+            }
+            Happening::Command(command) => {
+                let told = daemon.status;
+                configuration.command(*command, &mut |new| daemon.take(new, log));
+                if daemon.status != told {
+                    tell_manager(&[NotifyState::Status(daemon.status)]);
+                }
             }
             Happening::Signal(signal) => {
                 tracing::info!(signal, "stopping");
@@ -81,6 +99,7 @@ pub fn run(
 /// What the main thread waits for.
 enum Happening {
     Signal(i32),
+    Command(Box<Command>),
     Ended(&'static str),
 }
 
@@ -90,9 +109,12 @@ struct Daemon {
     cluster: ClusterThread,
     sampler: counting::Handle,
     ended: Receiver<&'static str>,
+    commands: Receiver<Command>,
     listeners: Listeners,
     /// What is in force.
     wanted: Wanted,
+    /// What the service manager shows.
+    status: &'static str,
 }
 
 impl Daemon {
@@ -103,22 +125,27 @@ impl Daemon {
         let wake = Wake::new().map_err(Error::Resources)?;
         let (reports, inbox_reports) = bounded(REPORTS_MAX);
         let (questions, inbox_questions) = Questions::new(wake.clone());
+        let (orders, commands) = Commands::new();
         let (ends, ended) = unbounded();
         let inbox = Inbox { reports: inbox_reports, questions: inbox_questions, ends };
         // Greets the peers and learns their counts while the kernel programs are loaded; tells its own after that.
         // Should that fail, dropping it says goodbye.
         let cluster =
             cluster::spawn(wanted.plan.clone(), listening, inbox, wake.clone()).map_err(Error::Ring)?;
-        let control = Control::start(&places.run_dir, questions)
+        let control = Control::start(&places.run_dir, questions, orders)
             .map_err(|source| Error::Directory { path: places.run_dir.clone(), source })?;
         let counting = counting::open(&wanted.counting)?;
         let sampler = counting::spawn(counting, wanted.sampling, reports, wake)?;
-        Ok(Self { control, cluster, sampler, ended, listeners, wanted })
+        Ok(Self { control, cluster, sampler, ended, commands, listeners, wanted, status: reload::RELOADED })
     }
 
     fn wait(&self, happenings: &Receiver<i32>) -> Happening {
         crossbeam_channel::select! {
             recv(happenings) -> signal => Happening::Signal(signal.unwrap_or(SIGTERM)),
+            recv(self.commands) -> command => match command {
+                Ok(command) => Happening::Command(Box::new(command)),
+                Err(_) => Happening::Ended("control"),
+            },
             recv(self.ended) -> thread => Happening::Ended(thread.unwrap_or("cluster")),
         }
     }

@@ -6,7 +6,7 @@
 use convoy_core::{
     config::{
         diagnostic::Diagnostics,
-        load::{Config, load as load_config},
+        load::{Config, Source, load as load_config},
         place::Files,
         report::{Colour, Layout},
         schema::{Level, check},
@@ -22,12 +22,16 @@ use std::{
 };
 
 mod build;
+pub mod console;
 mod disk;
 mod name;
+pub(crate) mod rows;
 mod wanted;
+mod write;
 
 pub use disk::Disk;
 pub use name::{BadName, NodeName};
+pub use write::NotWritten;
 
 /// Everything the daemon needs to know. Every value is legal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,16 +146,26 @@ pub struct Report {
 /// A report with every error found, and the warnings; show it and change nothing.
 pub fn load(path: &Path, environment: &Environment) -> Result<Loaded, Report> {
     let mut disk = Disk::new(path, environment);
-    let (config, mut diagnostics) = load_config(&mut disk, &path.to_string_lossy());
+    let (config, diagnostics) = load_config(&mut disk as &mut dyn Source, &path.to_string_lossy());
+    let (settings, warnings) = judge(&config, diagnostics, environment)?;
+    Ok(Loaded { settings, warnings, files: disk.files(), config })
+}
+
+/// Judges a configuration that was loaded, with what was found while it was: gives the settings and the warnings.
+///
+/// # Errors
+/// As for [`load`].
+pub fn judge(
+    config: &Config,
+    mut diagnostics: Diagnostics,
+    environment: &Environment,
+) -> Result<(Settings, Report), Report> {
     check(&config.scopes, &mut diagnostics);
     let settings = build::settings(&config.scopes, environment, &mut diagnostics);
     diagnostics.sort();
-    let files = config.texts.files.clone();
-    let report = Report { files, diagnostics };
+    let report = Report { files: config.texts.files.clone(), diagnostics };
     match settings {
-        Some(settings) if !report.diagnostics.has_errors() => {
-            Ok(Loaded { settings, warnings: report, files: disk.files(), config })
-        }
+        Some(settings) if !report.diagnostics.has_errors() => Ok((settings, report)),
         _ => Err(report),
     }
 }
@@ -190,6 +204,11 @@ impl Environment {
 }
 
 impl Report {
+    /// Returns what was found in these texts.
+    pub fn new(files: Files, diagnostics: Diagnostics) -> Self {
+        Self { files, diagnostics }
+    }
+
     /// Returns the diagnostics.
     pub fn diagnostics(&self) -> &Diagnostics {
         &self.diagnostics

@@ -1,5 +1,5 @@
-//! One line about the machine that a figure was measured on; a figure without it is worth nothing.
-use std::{fs, thread};
+//! The machine that a figure was measured on, without which it is worth nothing; and what this process took of it.
+use std::{fs, thread, time::Duration};
 
 /// Returns processor, cores, memory and kernel, as far as they can be read.
 pub fn line() -> String {
@@ -12,6 +12,25 @@ pub fn line() -> String {
         .unwrap_or_default();
     let kernel = read("/proc/sys/kernel/osrelease");
     format!("{model}, {cores} cores, {} GiB, Linux {}", kib.div_ceil(1 << 20), kernel.trim())
+}
+
+/// Returns CPU time that this thread has used, seconds. What else a shared machine does is not in it, but for the caches
+/// that it empties.
+pub fn cpu_seconds() -> f64 {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(used).unwrap_or_default().as_secs_f64()
+}
+
+/// Returns the most memory that was resident since the start or [`forget_peak`], bytes; 0 when it cannot be read.
+pub fn resident_peak() -> usize {
+    let status = read("/proc/self/status");
+    let kib = field(&status, "VmHWM").and_then(|text| text.split_whitespace().next()?.parse().ok());
+    kib.unwrap_or(0_usize) * 1024
+}
+
+/// Begins a new peak at what is resident now; returns whether the kernel agreed.
+pub fn forget_peak() -> bool {
+    fs::write("/proc/self/clear_refs", "5").is_ok()
 }
 
 /// Value of the first `name : value` line.

@@ -66,10 +66,33 @@ pub const CONFIG_INCLUDE_DEPTH_MAX: usize = 16;
 pub const CONFIG_FILES_MAX: usize = 4_096;
 /// Names in an included directory, those passed over counted too. A fuller directory is refused.
 pub const CONFIG_DIRECTORY_NAMES_MAX: usize = 4_096;
+/// Bytes of a regular expression between slashes. A longer one is an error.
+/// chosen: fifty provider names side by side; nobody reads longer ones.
+pub const CONFIG_PATTERN_BYTES_MAX: usize = 1_024;
+/// Different regular expressions of one load. The next one is an error.
+/// chosen: with a few hundred a lookup that matches none of them takes longer than the connection it decides on.
+pub const CONFIG_PATTERNS_MAX: usize = 4_096;
+/// Bytes of a compiled regular expression, and of its scratch memory. A larger one is an error.
+pub const CONFIG_PATTERN_SIZE_MAX: usize = 1 << 20;
+/// Steps back in one match, and instructions of an expression that needs them. A match that takes more has failed.
+/// chosen: under a millisecond; look-around on names of 255 bytes takes a few hundred.
+pub const CONFIG_PATTERN_STEPS_MAX: usize = 10_000;
+/// Bytes of a name that is matched; a longer one matches nothing. The DNS has 255.
+pub const CONFIG_PATTERN_NAME_MAX: usize = 1_024;
+/// Bytes of `cluster.boot`. A longer file is refused.
+pub const BOOT_BYTES_MAX: usize = 64 << 10;
 /// Errors shown of one load. Those after it are counted and their number is shown.
 pub const CONFIG_ERRORS_MAX: usize = 64;
 /// Warnings shown of one load. Those after it are counted and their number is shown.
 pub const CONFIG_WARNINGS_MAX: usize = 128;
+/// Transactions open at once. `config begin` is refused beyond it.
+/// chosen: each is an operator at work; a copy of the texts is shared memory until it differs.
+pub const TRANSACTIONS_MAX: usize = 16;
+/// Changes of one transaction. The next one is refused; the transaction stays.
+pub const TRANSACTION_CHANGES_MAX: usize = 1_024;
+/// Time without a command after which a transaction is dropped; its session is told at its next command.
+/// chosen: longer than a look into the manual, shorter than a working day on which somebody went home.
+pub const TRANSACTION_IDLE_MAX: Span = Span::from_secs(900);
 /// Ports counted in one direction. A longer array is an error.
 pub const PORTS_MAX: usize = 64;
 /// Sockets of `ECCluster_Listener`. One more `Listen` scope is an error.

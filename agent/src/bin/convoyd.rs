@@ -1,12 +1,16 @@
 //! `convoyd`: the cluster daemon of a mail host.
 use clap::Parser;
 use convoy_agent::{
-    daemon::{self, Places, Wanted},
-    host::counting,
-    settings::{self, Environment, Report},
+    daemon::{self, Apply, Configuration, Places, Wanted},
+    host::{control::Command, counting},
+    settings::{
+        self, Environment, Report,
+        console::{Caller, Console},
+    },
     sys::log::Log,
 };
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use convoy_core::time;
+use std::{io::Write, path::PathBuf, process::ExitCode, time::Instant};
 
 /// Counts this host's mail connections in the kernel and shares the counts with all nodes of the cluster.
 ///
@@ -43,36 +47,85 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let log = Log::start();
     let environment = Environment::of_process(host_name());
-    let Some(wanted) = read(&arguments, &environment) else { return ExitCode::from(CONFIGURATION_WRONG) };
+    let (console, settings) = match Console::open(&arguments.config, &environment) {
+        Ok((console, settings, warnings)) => {
+            say(&warnings);
+            (console, settings)
+        }
+        Err(report) => {
+            unusable(&report, &arguments);
+            return ExitCode::from(CONFIGURATION_WRONG);
+        }
+    };
     if arguments.check {
         return ExitCode::SUCCESS;
     }
-    let wanted = match wanted {
+    let wanted = match wanted(&settings, &arguments) {
         Ok(wanted) => wanted,
         Err(error) => return fail(&daemon::Error::from(error)),
     };
     let places = Places { run_dir: arguments.run_dir.clone(), state_dir: arguments.state_dir.clone() };
-    let reload = || read(&arguments, &environment)?.map_err(|error| tracing::error!("{error}")).ok();
     log.set_level(wanted.level);
-    match daemon::run(&places, wanted, &log, reload) {
+    let mut live = Live { console, arguments, start: Instant::now() };
+    match daemon::run(&places, wanted, &log, &mut live) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
 }
 
-/// Reads the configuration and says what is wrong with it; `None` when it cannot be used.
-fn read(arguments: &Arguments, environment: &Environment) -> Option<Result<Wanted, counting::Error>> {
-    match settings::load(&arguments.config, environment) {
-        Ok(loaded) => {
-            say(&loaded.warnings);
-            Some(wanted(&loaded.settings, arguments))
-        }
-        Err(report) => {
-            say(&report);
-            tracing::error!("{} cannot be used; correct the errors above", arguments.config.display());
-            None
+/// The configuration that the daemon runs with.
+struct Live {
+    console: Console,
+    arguments: Arguments,
+    start: Instant,
+}
+
+impl Configuration for Live {
+    fn reload(&mut self, apply: &mut Apply<'_>) {
+        let Self { console, arguments, .. } = self;
+        let unsaved = console.unsaved();
+        match console.reload(&mut |settings| take(settings, arguments, apply)) {
+            Ok(warnings) => {
+                say(&warnings);
+                if !unsaved.is_empty() {
+                    let files = unsaved.join(", ");
+                    tracing::warn!("changes made online and not written back are dropped: {files}");
+                }
+            }
+            Err(Some(report)) => {
+                unusable(&report, arguments);
+                tracing::error!("the reload changes nothing: the configuration cannot be used");
+            }
+            // Told where it was refused.
+            Err(None) => {}
         }
     }
+
+    fn command(&mut self, command: Command, apply: &mut Apply<'_>) {
+        let Self { console, arguments, start } = self;
+        let now = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let caller = Caller { user: command.user, now: time::Instant::from_ns(now) };
+        let answer = console.ask(&command.request, caller, &mut |settings| take(settings, arguments, apply));
+        if command.reply.try_send(answer).is_err() {
+            tracing::debug!("a control client left before its answer");
+        }
+    }
+}
+
+/// Puts settings into effect; gives what takes effect after a restart only.
+fn take(
+    settings: &settings::Settings,
+    arguments: &Arguments,
+    apply: &mut Apply<'_>,
+) -> Result<Vec<String>, String> {
+    let wanted = wanted(settings, arguments).map_err(|error| error.to_string())?;
+    let changes = apply(wanted).map_err(|error| error.to_string())?;
+    Ok(changes.kept.into_iter().map(String::from).collect())
+}
+
+fn unusable(report: &Report, arguments: &Arguments) {
+    say(report);
+    tracing::error!("{} cannot be used; correct the errors above", arguments.config.display());
 }
 
 fn wanted(settings: &settings::Settings, arguments: &Arguments) -> Result<Wanted, counting::Error> {

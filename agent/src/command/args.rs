@@ -1,4 +1,5 @@
 //! The words of `convoy`. The texts here are its manual: what each command asks, an example, what comes back.
+use super::config::Config;
 use crate::host::control::shape::Request;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use convoy_common::prefix::Prefix;
@@ -48,6 +49,17 @@ pub enum Question {
     /// event was missed; "put right" counts connections since the daemon started.
     #[command(after_long_help = "Example:\n  convoy drift")]
     Drift,
+    /// The configuration: look, check, change while convoyd runs, save
+    ///
+    /// Words are scopes from the outermost to the innermost, each followed by its instance if it has instances, then
+    /// the option, as in the examples. A change is built into a whole new configuration; if that
+    /// is not good, nothing changes. It is in effect at once and saved by writeback. begin and commit make several
+    /// changes one. With --file the same commands work on a file, without convoyd; set and unset then write it.
+    /// Everybody who may ask convoyd may look; only root and convoyd's own user may change something.
+    #[command(
+        after_long_help = "Example:\n  convoy config show cluster\n  convoy config set cluster Replicate inbound_cidr max_delay = 0.05\n  convoy config writeback\n  convoy config --file ecelerity-cluster.conf set cluster nodename mx1"
+    )]
+    Config(Config),
 }
 
 /// What the nodes tell each other.
@@ -112,8 +124,10 @@ pub struct View {
 
 impl Args {
     /// Returns the request that these words are.
-    pub fn request(&self) -> Request {
-        match &self.question {
+    /// `config` has requests of its own.
+    pub fn request(&self) -> Option<Request> {
+        Some(match &self.question {
+            Question::Config(_) => return None,
             Question::Status => Request::Status,
             Question::Membership => Request::Membership,
             Question::Drift => Request::Drift,
@@ -132,7 +146,7 @@ impl Args {
                     from: from.clone(),
                 }
             }
-        }
+        })
     }
 }
 
@@ -144,7 +158,7 @@ fn known_prefix(text: &str) -> Result<String, convoy_common::prefix::PrefixError
 const AFTER_HELP: &str = "\
 Exit codes:
   0  answered
-  1  convoyd cannot answer that: no such object or node, or too busy; it says which
+  1  convoyd cannot answer that: no such object or node, or too busy; it says which. config: not set, or refused
   2  the command line is wrong; nothing was asked
   3  no convoyd answers in the run directory, or it broke off
 
@@ -157,7 +171,7 @@ mod tests {
 
     fn check(words: &str, expected: &Request) {
         let args = Args::try_parse_from(words.split(' ')).unwrap();
-        assert_eq!(args.request(), *expected);
+        assert_eq!(args.request().as_ref(), Some(expected));
     }
 
     #[test]

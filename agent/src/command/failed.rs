@@ -1,5 +1,5 @@
 //! How a run of `convoy` ends: one line on standard error, and an exit code that scripts can tell apart.
-use crate::host::control::client::ClientError;
+use crate::host::control::{client::ClientError, shape::Failure};
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -11,7 +11,8 @@ use std::{
 pub enum Exit {
     /// The question was answered.
     Answered = 0,
-    /// The daemon answered that it cannot: no such object or node, or it is busy. Ask something else, or later.
+    /// The daemon answered that it cannot: no such object or node, or it is busy. Ask something else, or later. A
+    /// configuration cannot be used, or an option is not set.
     Refused = 1,
     /// The words are wrong. Nothing was asked.
     Usage = 2,
@@ -30,6 +31,13 @@ pub enum Failed {
         exit: Exit,
         /// What is wrong and what to do.
         text: String,
+    },
+    /// The daemon, or the file, cannot do it.
+    Denied(Box<Failure>),
+    /// The answer says it all; only the exit code is missing.
+    Shown {
+        /// With which code the process ends.
+        exit: Exit,
     },
     /// Whoever reads our output has seen enough (`convoy ... | head`): not a failure, nothing is said.
     Enough,
@@ -75,6 +83,14 @@ pub(super) fn report(failed: &Failed) -> ExitCode {
         Failed::Told(error) if error.use_stderr() => (Exit::Usage, error.print()),
         Failed::Told(error) => (Exit::Answered, error.print()),
         Failed::Said { exit, text } => (*exit, writeln!(io::stderr(), "convoy: {text}")),
+        Failed::Denied(failure) if failure.report.is_empty() => {
+            (Exit::Refused, writeln!(io::stderr(), "convoy: {}", failure.error))
+        }
+        Failed::Denied(failure) => (
+            Exit::Refused,
+            writeln!(io::stderr(), "convoy: {}\n\n{}", failure.error, failure.report.trim_end()),
+        ),
+        Failed::Shown { exit } => (*exit, Ok(())),
         Failed::Enough => (Exit::Answered, Ok(())),
     };
     // A closed stream leaves nobody to tell; the exit code still does.

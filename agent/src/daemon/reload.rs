@@ -3,34 +3,36 @@
 //! Invariants: 1. a reload that fails leaves everything as it was; 2. when it has returned, the new settings are in
 //! force in every thread; 3. no count and no connection is lost by it: tables, sockets and connections that a change
 //! does not concern stay, and those that a port's change concerns stay counted until they close.
-use super::{Changes, Daemon, Error, Wanted};
+use super::{Changes, Configuration, Daemon, Error, Wanted};
 use crate::sys::log::Log;
 
 impl Daemon {
-    /// Takes what was read, if it could be read, and says what became of it; returns it in short.
-    pub(super) fn reload_from(&mut self, read: Option<Wanted>, log: &Log) -> &'static str {
-        let Some(new) = read else {
-            tracing::error!("the reload changes nothing: the configuration cannot be used");
-            return REFUSED;
-        };
+    /// Takes what was read and says in the log what became of it.
+    ///
+    /// # Errors
+    /// Those of [`reload`](Self::reload); nothing is changed.
+    pub(super) fn take(&mut self, new: Wanted, log: &Log) -> Result<Changes, Error> {
         let (old, level) = (self.wanted.level, new.level);
-        match self.reload(new) {
-            Ok(Changes { live, kept }) => {
-                for option in &kept {
-                    tracing::warn!("{option} changed; restart convoyd for it to take effect");
-                }
-                let changed = if live.is_empty() { "nothing".to_owned() } else { live.join(", ") };
-                // Whoever makes the log quieter still reads that it worked.
-                log.set_level(old.max(level));
-                tracing::info!(changed, "configuration reloaded");
-                log.set_level(level);
-                if kept.is_empty() { RELOADED } else { RESTART }
-            }
-            Err(error) => {
-                tracing::error!("the reload changes nothing: {error}");
-                REFUSED
-            }
+        let changes = self.reload(new).inspect_err(|error| {
+            tracing::error!("the reload changes nothing: {error}");
+            self.status = REFUSED;
+        })?;
+        for option in &changes.kept {
+            tracing::warn!("{option} changed; restart convoyd for it to take effect");
         }
+        let changed = if changes.live.is_empty() { "nothing".to_owned() } else { changes.live.join(", ") };
+        // Whoever makes the log quieter still reads that it worked.
+        log.set_level(old.max(level));
+        tracing::info!(changed, "configuration reloaded");
+        log.set_level(level);
+        self.status = if changes.kept.is_empty() { RELOADED } else { RESTART };
+        Ok(changes)
+    }
+
+    /// Reads everything anew, as SIGHUP asks for.
+    pub(super) fn reload_all(&mut self, configuration: &mut impl Configuration, log: &Log) {
+        self.status = REFUSED;
+        configuration.reload(&mut |new| self.take(new, log));
     }
 
     /// Takes new settings. What cannot change while running keeps its value; its name is in [`Changes::kept`].
@@ -54,6 +56,6 @@ impl Daemon {
 }
 
 /// What the service manager shows after a reload.
-const RELOADED: &str = "counting and replicating";
+pub(super) const RELOADED: &str = "counting and replicating";
 const RESTART: &str = "counting and replicating; some options take effect after a restart only";
 const REFUSED: &str = "counting and replicating; the latest reload was refused";

@@ -6,13 +6,16 @@
 //! Bounds: 64 clients at once, a request of 4096 bytes, 10 s for either direction.
 mod answer;
 pub mod client;
+mod commands;
 pub mod shape;
 
 pub use answer::Answer;
+pub use commands::{Command, Commands};
 
 use crate::sys::wake::Wake;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use shape::{Failure, Request};
+use serde::Deserialize;
+use shape::{Failure, Request, config::ConfigRequest};
 use std::{
     fs,
     io::{self, BufRead, BufReader, BufWriter, Read, Write},
@@ -79,7 +82,7 @@ impl Control {
     /// Makes the socket in `run_dir`, readable and writable by its owner's group, and answers on it.
     ///
     /// A socket that is there already belonged to a process that is gone: the caller holds the directory's lock.
-    pub fn start(run_dir: &Path, questions: Questions) -> io::Result<Self> {
+    pub fn start(run_dir: &Path, questions: Questions, commands: Commands) -> io::Result<Self> {
         let path = run_dir.join(SOCKET_NAME);
         match fs::remove_file(&path) {
             Ok(()) => {}
@@ -88,7 +91,9 @@ impl Control {
         }
         let listener = UnixListener::bind(&path)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(SOCKET_MODE))?;
-        thread::Builder::new().name("control".into()).spawn(move || accept(&listener, &questions))?;
+        thread::Builder::new()
+            .name("control".into())
+            .spawn(move || accept(&listener, &questions, &commands))?;
         Ok(Self { path })
     }
 }
@@ -101,7 +106,7 @@ impl Drop for Control {
     }
 }
 
-fn accept(listener: &UnixListener, questions: &Questions) {
+fn accept(listener: &UnixListener, questions: &Questions, commands: &Commands) {
     let clients = Arc::new(AtomicUsize::new(0));
     for stream in listener.incoming() {
         let stream = match stream {
@@ -113,10 +118,10 @@ fn accept(listener: &UnixListener, questions: &Questions) {
             }
         };
         let place = Place::take(&clients);
-        let questions = questions.clone();
+        let (questions, commands) = (questions.clone(), commands.clone());
         let spawned = thread::Builder::new().name("control-client".into()).spawn(move || {
             let ended = match place {
-                Some(_) => serve(&stream, &questions),
+                Some(_) => serve(&stream, &questions, &commands),
                 None => refuse(&stream),
             };
             if let Err(error) = ended {
@@ -129,7 +134,8 @@ fn accept(listener: &UnixListener, questions: &Questions) {
     }
 }
 
-fn serve(stream: &UnixStream, questions: &Questions) -> io::Result<()> {
+fn serve(stream: &UnixStream, questions: &Questions, commands: &Commands) -> io::Result<()> {
+    let user = commands::user_of(stream)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut requests = BufReader::new(stream);
@@ -143,20 +149,49 @@ fn serve(stream: &UnixStream, questions: &Questions) -> io::Result<()> {
         }
         let whole = line.ends_with(b"\n");
         let request = if whole {
-            serde_json::from_slice::<Request>(&line).map_err(|error| Failure::nonsense(&error))
+            parse(&line)
         } else {
             Err(Failure::new("the request is longer than 4096 bytes, or ends without a newline"))
         };
-        match request.and_then(|request| Ok((questions.ask(request.clone())?, request))) {
-            Ok((answer, request)) => answer.write(&request, &mut answers)?,
-            Err(failure) => serde_json::to_writer(&mut answers, &failure)?,
-        }
+        let answered = match request {
+            Ok(Asked::Node(request)) => match questions.ask(request.clone()) {
+                Ok(answer) => answer.write(&request, &mut answers),
+                Err(failure) => Ok(serde_json::to_writer(&mut answers, &failure)?),
+            },
+            Ok(Asked::Config(request)) => match commands.ask(request, user) {
+                Ok(answer) => Ok(serde_json::to_writer(&mut answers, &answer)?),
+                Err(failure) => Ok(serde_json::to_writer(&mut answers, &failure)?),
+            },
+            Err(failure) => Ok(serde_json::to_writer(&mut answers, &failure)?),
+        };
+        answered?;
         answers.write_all(b"\n")?;
         answers.flush()?;
         if !whole {
             return Ok(());
         }
     }
+}
+
+/// A request, by the thread that answers it.
+enum Asked {
+    Node(Request),
+    Config(ConfigRequest),
+}
+
+fn parse(line: &[u8]) -> Result<Asked, Failure> {
+    /// What every request has.
+    #[derive(Deserialize)]
+    struct Ask {
+        ask: String,
+    }
+    let is_config = serde_json::from_slice::<Ask>(line).is_ok_and(|asked| asked.ask.starts_with("config "));
+    let read = if is_config {
+        serde_json::from_slice(line).map(Asked::Config)
+    } else {
+        serde_json::from_slice(line).map(Asked::Node)
+    };
+    read.map_err(|error| Failure::nonsense(&error))
 }
 
 fn refuse(mut stream: &UnixStream) -> io::Result<()> {

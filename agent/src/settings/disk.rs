@@ -117,6 +117,12 @@ impl Source for Disk {
         self.read.push(path);
         Ok(bytes)
     }
+
+    /// A file is replaced by another one, so it is its directory that must be writable.
+    fn writable(&mut self, name: &Name) -> bool {
+        let directory = Path::new(&name.identity).parent();
+        directory.is_some_and(|dir| rustix::fs::access(dir, rustix::fs::Access::WRITE_OK).is_ok())
+    }
 }
 
 /// Returns the search path with its placeholders filled in; elements whose placeholder has no legal value are left out.

@@ -11,6 +11,7 @@ mod tree {
     pub(crate) mod cluster;
 }
 
+use convoy_benches::machine::cpu_seconds;
 use convoy_common::{
     addr::{Family, Host},
     prefix::Prefix,
@@ -208,12 +209,6 @@ fn timed<R>(rounds: usize, many: usize, mut round: impl FnMut() -> R) -> f64 {
         cpu_seconds() - begin
     });
     middle(times.collect()) * 1e9 / many as f64
-}
-
-/// Returns CPU time that this thread has used, seconds.
-fn cpu_seconds() -> f64 {
-    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    used.tv_sec as f64 + used.tv_nsec as f64 / 1e9
 }
 
 fn middle(mut times: Vec<f64>) -> f64 {

@@ -3,6 +3,7 @@
 
 mod clients;
 mod clock;
+mod config;
 mod daemon;
 mod peers;
 mod start;

@@ -10,7 +10,7 @@ use std::{
 use tempfile::TempDir;
 
 /// Returns the client under test: `CONVOY`, or the one beside this program's directory.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     if let Some(path) = env::var_os("CONVOY") {
         return path.into();
     }

@@ -1,7 +1,8 @@
 //! Statements without a text: what a program writes, and what a tree says once its layout is taken away.
 //!
-//! `print(items)` parsed again gives the same items. Quotes are added where they are needed, and only there.
-use super::tree::{Kind, Statement, StatementId, Tree, Value};
+//! `print(items)` parsed again gives the same items. Quotes are added where they are needed, and around instances, as everybody
+//! writes them.
+use super::tree::{Kind, Quote, Statement, StatementId, Tree, Value};
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 use thiserror::Error;
 
@@ -58,14 +59,70 @@ pub enum Unwritable {
     Depth,
 }
 
+/// What stands around statements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Indent<'a> {
+    /// In front of every line.
+    pub base: &'a str,
+    /// In front of a line once more for each scope around it.
+    pub unit: &'a str,
+    /// At the end of every line.
+    pub newline: &'a str,
+}
+
+impl Default for Indent<'_> {
+    fn default() -> Self {
+        Self { base: "", unit: "  ", newline: "\n" }
+    }
+}
+
 /// Returns the statements as text, two blanks of indent a scope.
 ///
 /// # Errors
 /// [`Unwritable`] names what cannot be written; nothing else is wrong.
 pub fn print(items: &[Item]) -> Result<String, Unwritable> {
+    print_with(items, Indent::default())
+}
+
+/// Returns the statements as lines that are indented and ended in a way of their own.
+///
+/// # Errors
+/// As for [`print`].
+pub fn print_with(items: &[Item], indent: Indent<'_>) -> Result<String, Unwritable> {
     let mut out = String::new();
-    print_body(&mut out, items, 0)?;
+    print_body(&mut out, items, 0, indent)?;
     Ok(out)
+}
+
+/// Returns one statement as part of a line.
+///
+/// # Errors
+/// As for [`print`].
+pub fn print_inline(item: &Item) -> Result<String, Unwritable> {
+    let lines = print_with(core::slice::from_ref(item), Indent { base: "", unit: "", newline: " " })?;
+    Ok(lines.trim_end().into())
+}
+
+/// Returns a value as text.
+///
+/// # Errors
+/// [`Unwritable::Word`].
+pub fn print_value(value: &Literal) -> Result<String, Unwritable> {
+    let mut out = String::new();
+    print_literal(&mut out, value)?;
+    Ok(out)
+}
+
+/// Returns a word in the quotes of another one where these can hold it, else as [`quote`] does.
+///
+/// # Errors
+/// As for [`quote`].
+pub fn quote_like(word: &str, like: Quote) -> Result<Cow<'_, str>, Unwritable> {
+    match like {
+        Quote::Double if double_holds(word) => Ok(Cow::Owned(in_double(word))),
+        Quote::Single if !word.contains('\'') => Ok(Cow::Owned(format!("'{word}'"))),
+        Quote::Bare | Quote::Double | Quote::Single => quote(word),
+    }
 }
 
 /// Returns a word as it must be written: bare where that is safe, else in double quotes, else in single ones.
@@ -78,7 +135,7 @@ pub fn quote(word: &str) -> Result<Cow<'_, str>, Unwritable> {
         return Ok(Cow::Borrowed(word));
     }
     if double_holds(word) {
-        return Ok(Cow::Owned(format!("\"{}\"", word.replace('"', "\\\""))));
+        return Ok(Cow::Owned(in_double(word)));
     }
     if !word.contains('\'') {
         return Ok(Cow::Owned(format!("'{word}'")));
@@ -118,12 +175,17 @@ impl Tree {
     }
 }
 
-fn print_body(out: &mut String, items: &[Item], depth: usize) -> Result<(), Unwritable> {
+fn in_double(word: &str) -> String {
+    format!("\"{}\"", word.replace('"', "\\\""))
+}
+
+fn print_body(out: &mut String, items: &[Item], depth: usize, indent: Indent<'_>) -> Result<(), Unwritable> {
     if depth > crate::bounds::CONFIG_DEPTH_MAX {
         return Err(Unwritable::Depth);
     }
     for item in items {
-        (0..depth).for_each(|_| out.push_str("  "));
+        out.push_str(indent.base);
+        (0..depth).for_each(|_| out.push_str(indent.unit));
         match item {
             Item::Assign { name, value } => {
                 out.push_str(legal(name)?);
@@ -134,13 +196,14 @@ fn print_body(out: &mut String, items: &[Item], depth: usize) -> Result<(), Unwr
                 out.push_str(legal(name)?);
                 if let Some(instance) = instance {
                     *out += " ";
-                    out.push_str(&quote(instance)?);
+                    out.push_str(&quote_like(instance, Quote::Double)?);
                 }
                 out.push_str(" {");
                 if !body.is_empty() {
-                    out.push('\n');
-                    print_body(out, body, depth + 1)?;
-                    (0..depth).for_each(|_| out.push_str("  "));
+                    out.push_str(indent.newline);
+                    print_body(out, body, depth + 1, indent)?;
+                    out.push_str(indent.base);
+                    (0..depth).for_each(|_| out.push_str(indent.unit));
                 }
                 out.push('}');
             }
@@ -149,7 +212,7 @@ fn print_body(out: &mut String, items: &[Item], depth: usize) -> Result<(), Unwr
                 out.push_str(&quote(target)?);
             }
         }
-        out.push('\n');
+        out.push_str(indent.newline);
     }
     Ok(())
 }
@@ -167,8 +230,8 @@ fn print_literal(out: &mut String, value: &Literal) -> Result<(), Unwritable> {
         }
         Literal::Dictionary(pairs) => {
             out.push('[');
-            for (key, value) in pairs {
-                *out += "  ";
+            for (at, (key, value)) in pairs.iter().enumerate() {
+                *out += if at == 0 { " " } else { "  " };
                 out.push_str(&quote(key)?);
                 out.push_str(" = ");
                 out.push_str(&quote(value)?);

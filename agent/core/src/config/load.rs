@@ -5,6 +5,7 @@
 //! their names, those that begin with `.` passed over; 5. what cannot be loaded is an error at the include, and the rest is loaded.
 //! Source: reference section 1.7.
 use super::{
+    boot,
     diagnostic::{Diagnostic, Diagnostics},
     parser,
     place::{File, FileId, Files, Place},
@@ -28,6 +29,22 @@ pub trait Source {
     /// # Errors
     /// As for [`find`](Self::find).
     fn read(&mut self, name: &Name, bytes_max: usize) -> Result<Vec<u8>, Missing>;
+
+    /// Returns whether a change may ever be saved in a file [`find`](Self::find) has named.
+    fn writable(&mut self, _name: &Name) -> bool {
+        true
+    }
+
+    /// Returns the `cluster.boot` that this node's name or subcluster came from, if there is one. It is no part of the
+    /// configuration; what is wrong with it is told with the rest.
+    fn boot(&mut self) -> Option<Name> {
+        None
+    }
+
+    /// Returns the text that is loaded after every other one although no file names it, if there is one.
+    fn last(&mut self) -> Option<Name> {
+        None
+    }
 }
 
 /// A file's two names.
@@ -84,12 +101,31 @@ pub struct Texts {
     pub files: Files,
     pub(super) trees: Vec<Tree>,
     pub(super) includes: BTreeMap<(FileId, StatementId), Vec<FileId>>,
+    /// What follows the main file's text: `Local_Changes_File`, then what is in no file.
+    pub(super) after: Vec<FileId>,
+    pub(super) local_changes: Option<LocalChanges>,
+}
+
+/// The file that `Local_Changes_File` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalChanges {
+    /// Its path as written.
+    pub argument: String,
+    /// Its names.
+    pub name: Name,
+    /// Its number; `None` while it does not exist.
+    pub file: Option<FileId>,
 }
 
 impl Texts {
     /// Returns a file's tree.
     pub fn tree(&self, file: FileId) -> Option<&Tree> {
         self.trees.get(file.index())
+    }
+
+    /// Returns the file for online changes, if one is named.
+    pub fn local_changes(&self) -> Option<&LocalChanges> {
+        self.local_changes.as_ref()
     }
 }
 
@@ -109,11 +145,18 @@ pub fn load(source: &mut dyn Source, main: &str) -> (Config, Diagnostics) {
         source,
         texts: Texts::default(),
         known: BTreeMap::new(),
+        main: None,
         path: Vec::new(),
         bytes: 0,
         diagnostics: Diagnostics::default(),
     };
     loader.main(main);
+    loader.local_changes();
+    if let Some(name) = loader.source.last() {
+        let file = loader.file(name, None, false);
+        loader.texts.after.extend(file);
+    }
+    loader.boot();
     let Loader { texts, mut diagnostics, .. } = loader;
     let texts = Arc::new(texts);
     let scopes = Scopes::merge(&texts, &mut diagnostics);
@@ -125,6 +168,7 @@ struct Loader<'a> {
     source: &'a mut dyn Source,
     texts: Texts,
     known: BTreeMap<String, FileId>,
+    main: Option<Name>,
     /// The files from the main one to the one being loaded, and their names.
     path: Vec<(FileId, Name)>,
     bytes: usize,
@@ -135,6 +179,7 @@ impl Loader<'_> {
     fn main(&mut self, argument: &str) {
         match self.source.find(None, argument) {
             Ok(Found::File(name)) => {
+                self.main = Some(name.clone());
                 self.file(name, None, false);
             }
             Ok(Found::Directory(_)) => {
@@ -143,6 +188,32 @@ impl Loader<'_> {
             }
             Err(missing) => self.diagnostics.push(missing.into_diagnostic()),
         }
+    }
+
+    /// Checks `cluster.boot`. It becomes one of the files only when there is something to tell about it.
+    fn boot(&mut self) {
+        let Some(name) = self.source.boot() else { return };
+        let bytes = match self.source.read(&name, bounds::BOOT_BYTES_MAX) {
+            Ok(bytes) if bytes.len() > bounds::BOOT_BYTES_MAX => {
+                self.refuse(Fault::LongBoot { name: name.shown }.into_diagnostic(), None);
+                return;
+            }
+            Ok(bytes) => bytes,
+            Err(missing) => {
+                self.refuse(missing.into_diagnostic(), None);
+                return;
+            }
+        };
+        let (text, _) = decode(bytes);
+        let (_, faults) = boot::parse(FileId::MAIN, &text);
+        if faults.is_empty() {
+            return;
+        }
+        let text: Arc<str> = text.into();
+        let file = File { name: name.shown.into(), text: text.clone(), included_at: None, readonly: true };
+        let Some(id) = self.texts.files.add(file) else { return };
+        self.texts.trees.push(Tree::new(id, text.clone()));
+        self.diagnostics.extend(boot::parse(id, &text).1);
     }
 
     /// Loads one file unless it is loaded, and returns its number.
@@ -164,6 +235,7 @@ impl Loader<'_> {
         self.bytes += bytes.len();
         let (text, broken) = decode(bytes);
         let text: Arc<str> = text.into();
+        let readonly = readonly || !self.source.writable(&name);
         let file = File { name: name.shown.as_str().into(), text: text.clone(), included_at, readonly };
         let id = self.texts.files.add(file)?;
         self.known.insert(name.identity.clone(), id);
@@ -250,6 +322,12 @@ enum Fault {
     TooDeep,
     #[error("more than {} files", bounds::CONFIG_FILES_MAX)]
     TooManyFiles,
+    #[error("`{name}` is longer than {} KiB", bounds::BOOT_BYTES_MAX >> 10)]
+    LongBoot { name: String },
+    #[error("`{name}` is part of the configuration already")]
+    LocalIncluded { name: String },
+    #[error("`{name}` is a directory")]
+    LocalDirectory { name: String },
     #[error("directory `{name}` holds more than {} names", bounds::CONFIG_DIRECTORY_NAMES_MAX)]
     FullDirectory { name: String },
     #[error(
@@ -269,6 +347,14 @@ impl Fault {
             ),
             Self::TooDeep => ("include-too-deep", "include the file from one further up"),
             Self::TooManyFiles => ("too-many-files", "join some of them"),
+            Self::LongBoot { .. } => {
+                ("file-too-long", "it holds a few lines of `key=value` and nothing else")
+            }
+            Self::LocalIncluded { .. } => (
+                "local-changes-included",
+                "Local_Changes_File is loaded after everything else by itself: remove its include, or name another file",
+            ),
+            Self::LocalDirectory { .. } => ("not-a-file", "name a file, which need not exist"),
             Self::FullDirectory { .. } => {
                 ("full-directory", "include the files by name, or join some of them")
             }
@@ -318,5 +404,6 @@ fn decode(bytes: Vec<u8>) -> (String, Vec<(usize, u8)>) {
     (text, broken)
 }
 
+mod local;
 #[cfg(test)]
 mod tests;

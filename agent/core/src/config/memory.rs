@@ -5,20 +5,23 @@ use super::{
 };
 use alloc::{
     borrow::ToOwned as _,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     format,
     string::{String, ToString as _},
     vec::Vec,
 };
 
 /// Files by path; a directory is what files have in front of their last `/`. One directory, `global/`, is searched after
-/// that of the including file.
+/// that of the including file. The second part names files that are never written.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Memory(pub(crate) BTreeMap<String, Vec<u8>>);
+pub(crate) struct Memory(pub(crate) BTreeMap<String, Vec<u8>>, pub(crate) BTreeSet<String>);
 
 impl Memory {
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
-        Self(files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect())
+        Self(
+            files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect(),
+            BTreeSet::new(),
+        )
     }
 }
 
@@ -51,6 +54,10 @@ impl Source for Memory {
         let mut bytes = self.0.get(&name.identity).cloned().unwrap_or_default();
         bytes.truncate(bytes_max + 1);
         Ok(bytes)
+    }
+
+    fn writable(&mut self, name: &Name) -> bool {
+        !self.1.contains(&name.identity)
     }
 }
 

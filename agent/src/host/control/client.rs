@@ -1,8 +1,6 @@
 //! The other end of the control socket.
-use super::{
-    SOCKET_NAME,
-    shape::{Failure, Request},
-};
+use super::{SOCKET_NAME, shape::Failure};
+use serde::Serialize;
 use std::{
     io::{self, BufRead, BufReader, Write},
     os::unix::net::UnixStream,
@@ -36,8 +34,8 @@ pub enum ClientError {
         source: io::Error,
     },
     /// The daemon refuses.
-    #[error("{0}")]
-    Refused(String),
+    #[error("{}", .0.error)]
+    Refused(Box<Failure>),
     /// The answer is not of the shape this client knows.
     #[error(
         "convoyd answers what this convoy does not understand: {0}; use the convoy of the daemon's version"
@@ -75,20 +73,20 @@ impl Client {
     }
 
     /// Asks, and returns the answer's line of JSON.
-    pub fn ask(&mut self, request: &Request) -> Result<&str, ClientError> {
+    pub fn ask(&mut self, request: &impl Serialize) -> Result<&str, ClientError> {
         if let Err(source) = self.exchange(request) {
             return Err(ClientError::Broken { path: self.path.clone(), source });
         }
-        // A failure is short and has one field; an answer never has that field first.
+        // A failure begins with its text; an answer never has that field first.
         if self.line.starts_with("{\"error\":")
             && let Ok(failure) = serde_json::from_str::<Failure>(&self.line)
         {
-            return Err(ClientError::Refused(failure.error));
+            return Err(ClientError::Refused(Box::new(failure)));
         }
         Ok(self.line.trim_end())
     }
 
-    fn exchange(&mut self, request: &Request) -> io::Result<()> {
+    fn exchange(&mut self, request: &impl Serialize) -> io::Result<()> {
         let mut bytes = serde_json::to_vec(request)?;
         bytes.push(b'\n');
         match self.stream.get_mut().write_all(&bytes) {

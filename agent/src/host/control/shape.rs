@@ -1,6 +1,8 @@
 //! The JSON of requests and answers. Documented in docs/control.md; fields are added, never renamed.
 use serde::{Deserialize, Serialize};
 
+pub mod config;
+
 /// A question, one line of JSON such as `{"ask":"shared query","object":"inbound_cidr","prefix":"10.0.0.0/8"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "lowercase", deny_unknown_fields)]
@@ -51,12 +53,18 @@ pub enum Request {
 pub struct Failure {
     /// What, and what to do.
     pub error: String,
+    /// What is wrong with a configuration that is refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diagnostics: Vec<config::DiagnosticRow>,
+    /// The same, laid out for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub report: String,
 }
 
 impl Failure {
     /// Returns a failure that says `text`.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { error: text.into() }
+        Self { error: text.into(), diagnostics: Vec::new(), report: String::new() }
     }
 
     pub(super) fn nonsense(error: &serde_json::Error) -> Self {

@@ -242,7 +242,7 @@ mod tests {
         bound(&mut listeners);
         let socket = listeners.0.pop_first().unwrap().1.socket;
         let waiting = socket.try_clone().unwrap();
-        let waiter = std::thread::spawn(move || waiting.accept().map(drop).map_err(|error| error.kind()));
+        let waiter = thread::spawn(move || waiting.accept().map(drop).map_err(|error| error.kind()));
         net::end_listening(&socket).unwrap();
         assert_eq!(waiter.join().unwrap(), Err(io::ErrorKind::InvalidInput));
     }

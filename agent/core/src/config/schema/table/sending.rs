@@ -67,10 +67,9 @@ pub(super) const OPTIONS: &[Row] = &[
     Row::new(
         GLOBAL,
         "Local_Changes_File",
-        Kind::Path,
-        "Writable file that is loaded after everything else and takes online changes.",
+        Kind::Text,
+        "Writable file that is loaded after everything else and takes online changes; found as an included file is.",
     )
-    .live(Live::NoEffect)
     .changed(
         "/opt/msys/ecelerity/etc/local_changes.conf, elsewhere undefined",
         "a file that appears somewhere must not change a configuration that does not name it",
@@ -81,8 +80,7 @@ pub(super) const OPTIONS: &[Row] = &[
         Kind::Bool,
         "Whether every online change goes to the Local_Changes_File.",
     )
-    .default("false")
-    .live(Live::NoEffect),
+    .default("false"),
     Row::new(
         GLOBAL,
         "default_binding",

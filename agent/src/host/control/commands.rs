@@ -1,0 +1,65 @@
+//! Commands about the configuration, on their way from a client's thread to the daemon's main thread.
+//!
+//! Everybody who may connect may look; only root and the daemon's own user may change something. Who a client is, the
+//! kernel says (`SO_PEERCRED`, unix(7)): the user at the moment of the connect. The cluster thread has no part in it.
+use super::shape::{
+    Failure,
+    config::{ConfigAnswer, ConfigRequest},
+};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use std::{io, os::unix::net::UnixStream, time::Duration};
+
+/// A command, who gives it, and the place for its answer.
+#[derive(Debug)]
+pub struct Command {
+    /// What to do.
+    pub request: ConfigRequest,
+    /// Number of the user who gives it.
+    pub user: u32,
+    /// Where the answer goes; it holds one.
+    pub reply: Sender<Result<ConfigAnswer, Failure>>,
+}
+
+/// Where clients' commands are put for the main thread.
+#[derive(Clone, Debug)]
+pub struct Commands(Sender<Command>);
+
+impl Commands {
+    /// Returns the two ends of the queue.
+    pub fn new() -> (Self, Receiver<Command>) {
+        let (queue, commands) = bounded(COMMANDS_MAX);
+        (Self(queue), commands)
+    }
+
+    /// Hands a command over, and waits for its answer.
+    pub(super) fn ask(&self, request: ConfigRequest, user: u32) -> Result<ConfigAnswer, Failure> {
+        if !request.only_reads() && !may_change(user) {
+            return Err(Failure::new(
+                "only root and the user of convoyd may change the configuration; ask with sudo",
+            ));
+        }
+        let (reply, answer) = bounded(1);
+        match self.0.try_send(Command { request, user, reply }) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => return Err(Failure::new("too many commands at once; ask again")),
+            Err(TrySendError::Disconnected(_)) => return Err(Failure::new("convoyd is stopping")),
+        }
+        let late =
+            "convoyd is busy or stopping; the command may still be done: see with `convoy config show`";
+        answer.recv_timeout(PATIENCE).unwrap_or_else(|_| Err(Failure::new(late)))
+    }
+}
+
+/// Returns the number of the user at the other end.
+pub(super) fn user_of(stream: &UnixStream) -> io::Result<u32> {
+    Ok(rustix::net::sockopt::socket_peercred(stream)?.uid.as_raw())
+}
+
+fn may_change(user: u32) -> bool {
+    user == 0 || user == rustix::process::geteuid().as_raw()
+}
+
+/// Commands that wait for the main thread; one more is refused. chosen: more than people type at once.
+const COMMANDS_MAX: usize = 16;
+/// Time the main thread has for a command and those before it. chosen: shorter than a client's patience.
+const PATIENCE: Duration = Duration::from_secs(12);
