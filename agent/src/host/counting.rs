@@ -24,7 +24,7 @@ mod threads;
 mod told;
 
 pub use error::Error;
-pub use load::{Counting, open, remove};
+pub use load::{Counting, OBJECT, open, open_object, remove};
 pub use place::{default_bpffs, default_cgroup};
 pub use report::{Drift, Report, State, Table};
 pub use threads::{Handle, Options, spawn};

@@ -1,6 +1,7 @@
 //! What this process may do, and on which kernel it runs.
 //!
-//! Source: capabilities(7); proc(5).
+//! Source: capabilities(7); proc(5); uname(2).
+use rustix::system::uname;
 use std::{fs, io};
 
 /// Number of a capability, as in `linux/capability.h`.
@@ -36,9 +37,10 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Reads the version of the running kernel.
+    /// Returns the version that the running kernel gives itself to this process, as the loader of programs sees it.
     pub fn running() -> io::Result<Self> {
-        let release = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+        let names = uname();
+        let release = names.release().to_string_lossy();
         version(&release).ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::InvalidData,

@@ -177,3 +177,12 @@ fn a_kernel_without_type_information_is_told_the_option() -> Result<()> {
     let run = launch_after(lab.host(1), "mount -t tmpfs none /sys/kernel/btf", words(lab.host(1))?);
     check_refusal(run, 3, &["no type information", "CONFIG_DEBUG_INFO_BTF"])
 }
+
+#[test]
+fn a_kernel_that_is_too_old_is_told_from_a_broken_one() -> Result<()> {
+    require!("setarch");
+    let lab = lab(1)?;
+    // The kernel calls itself 2.6 to a process that asks for it.
+    let run = lab.host(1).launch("setarch").arg("--uname-2.6").args(words(lab.host(1))?);
+    check_refusal(run, 3, &["kernel 2.6 is too old", "needs 5.15", "run a newer kernel"])
+}

@@ -7,6 +7,7 @@ mod exact;
 mod full;
 mod mirror;
 mod ports;
+mod refused;
 mod repair;
 mod seed;
 mod site;

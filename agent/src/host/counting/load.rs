@@ -64,6 +64,14 @@ impl Counting {
 /// # Errors
 /// One of [`Error`], each with its remedy. Nothing new is attached then; what was adoptable stays as it was.
 pub fn open(settings: &Settings) -> Result<Counting, Error> {
+    open_object(settings, OBJECT)
+}
+
+/// As [`open`], with another object than [`OBJECT`]: what a kernel says that does not take ours.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_object(settings: &Settings, object: &[u8]) -> Result<Counting, Error> {
     let place = place::check(settings)?;
     let lock = lock::take_directory(&settings.bpffs).map_err(|error| match error {
         LockError::Held(_) => Error::Held { path: settings.bpffs.clone() },
@@ -78,14 +86,14 @@ pub fn open(settings: &Settings) -> Result<Counting, Error> {
         cgroup_id: place.cgroup_id,
     };
     if let Some(link) = adoptable(&settings.bpffs, &wanted) {
-        match load(settings, &wanted, Some(&link)) {
+        match load(settings, object, &wanted, Some(&link)) {
             // The cgroup went and another one took its place: the link is dead, its tables are of no use.
             Err(Error::Attach { .. }) => {}
             done => return done.map(|(ring, loaded)| Counting { ring, loaded, lock }),
         }
     }
     clear(&settings.bpffs)?;
-    let (ring, loaded) = load(settings, &wanted, None)?;
+    let (ring, loaded) = load(settings, object, &wanted, None)?;
     Ok(Counting { ring, loaded, lock })
 }
 
@@ -134,6 +142,7 @@ fn clear(bpffs: &Path) -> Result<(), Error> {
 
 fn load(
     settings: &Settings,
+    object: &[u8],
     wanted: &Abi,
     link: Option<&OwnedFd>,
 ) -> Result<(RingBuf<MapData>, Loaded), Error> {
@@ -149,7 +158,7 @@ fn load(
         loader.map_pin_path(map, settings.bpffs.join(map));
     }
     let mut object = loader
-        .load(OBJECT)
+        .load(object)
         .map_err(|source| Error::Load { what: "object and maps", source: source.into() })?;
 
     // A program names its maps by descriptor: all are loaded before a map is taken out.
@@ -293,4 +302,4 @@ pub(super) fn unpin(path: &Path) -> Result<(), Error> {
 }
 
 /// The object that agent/build.rs made of `ebpf/`.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/convoy.bpf.o"));
+pub static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/convoy.bpf.o"));

@@ -220,16 +220,11 @@ fn writeback_to_a_path_writes_one_file_that_says_the_same() {
 
 #[test]
 fn local_changes_go_into_their_file_which_is_made() {
-    let home = tempfile::tempdir().unwrap();
-    let local = home.path().join("local");
-    let options = format!("Local_Changes_File = {}\nLocal_Changes_Only = on\n", local.display());
-    let mut site = Site::of(&(options + TEXT));
+    let mut site = Site::of(&format!("Local_Changes_File = local\nLocal_Changes_Only = on\n{TEXT}"));
     site.ask("", &format!("set {DELAY}|1")).unwrap();
     site.ask("", "writeback").unwrap();
-    assert_eq!(
-        fs::read_to_string(&local).unwrap(),
-        "cluster {\n  Replicate \"inbound_cidr\" {\n    max_delay = 1\n  }\n}\n"
-    );
+    let local = fs::read_to_string(site.dir.path().join("local")).unwrap();
+    assert_eq!(local, "cluster {\n  Replicate \"inbound_cidr\" {\n    max_delay = 1\n  }\n}\n");
     site.ask("", "reload").unwrap();
     assert_eq!(site.value("", DELAY).as_deref(), Some("1"));
 }

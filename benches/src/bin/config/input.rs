@@ -122,7 +122,7 @@ fn main_text() -> String {
 fn bindings_text(groups: usize) -> Result<String> {
     let mut text = String::new();
     for g in 0..groups {
-        writeln!(text, "Binding_Group \"{}\" {{\n  Scope_Max_Outbound_Connections = 1000", group(g))?;
+        writeln!(text, "Binding_Group \"{}\" {{\n  Outbound_Throttle_Connections = \"1000/60\"", group(g))?;
         for n in g * BINDINGS_PER_GROUP..(g + 1) * BINDINGS_PER_GROUP {
             writeln!(
                 text,

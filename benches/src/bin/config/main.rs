@@ -129,7 +129,7 @@ fn lookups(input: &Input, config: &Config, rounds: usize) -> Table {
     );
     for (what, option) in [
         ("set in the domain", "Outbound_Throttle_Messages"),
-        ("set in the group", "Scope_Max_Outbound_Connections"),
+        ("set in the group", "Outbound_Throttle_Connections"),
         ("set globally", "Retry_Interval"),
         ("set nowhere", "Max_Recipients_Per_Connection"),
     ] {

@@ -67,8 +67,8 @@ pub(super) const OPTIONS: &[Row] = &[
     Row::new(
         GLOBAL,
         "Local_Changes_File",
-        Kind::Path,
-        "Writable file that is loaded after everything else and takes online changes.",
+        Kind::Text,
+        "Writable file that is loaded after everything else and takes online changes; found as an included file is.",
     )
     .changed(
         "/opt/msys/ecelerity/etc/local_changes.conf, elsewhere undefined",

@@ -6,8 +6,8 @@ use alloc::vec;
 const TEXT: &str = "\
 cluster { nodename = mx1 Replicate \"inbound_cidr\" { max_delay = 1 } }
 Domain \"example.com\" { relay = 1 Binding b { x = 1 } }
-ESMTP_Listener { Listen \"*:25\" { } }
-ESMTP_Listener \"two\" { port = 2 }
+custom_logger { Listen \"*:25\" { } }
+custom_logger \"two\" { port = 2 }
 ";
 
 fn words(text: &str) -> Vec<String> {
@@ -39,10 +39,10 @@ fn words_are_scopes_as_long_as_there_are_such_scopes() {
     check("cluster|Replicate 'new one'", "cluster::Replicate \"new one\"", &[]);
     check("nodename", "Global", &["nodename"]);
     check("Domain|example.com|Binding|b|x", "Domain \"example.com\"::Binding \"b\"", &["x"]);
-    check("ESMTP_Listener|port", "ESMTP_Listener", &["port"]);
-    check("ESMTP_Listener|two|port", "ESMTP_Listener \"two\"", &["port"]);
-    check("ESMTP_Listener|three|port", "ESMTP_Listener", &["three", "port"]);
-    check("ESMTP_Listener 'three'|port", "ESMTP_Listener \"three\"", &["port"]);
+    check("custom_logger|port", "custom_logger", &["port"]);
+    check("custom_logger|two|port", "custom_logger \"two\"", &["port"]);
+    check("custom_logger|three|port", "custom_logger", &["three", "port"]);
+    check("custom_logger 'three'|port", "custom_logger \"three\"", &["port"]);
     check("clusterr|nodename", "Global", &["clusterr", "nodename"]);
 }
 
