@@ -123,7 +123,8 @@ impl Slot {
 
 /// Returns the hash of three numbers.
 pub(super) fn hash_of(a: u32, b: u32, c: u32) -> u32 {
-    finish(mix(mix(u64::from(a), u64::from(b)), u64::from(c)))
+    // Side by side: small numbers laid over one another would often be the same.
+    finish(mix(mix(0, u64::from(a) << 32 | u64::from(b)), u64::from(c)))
 }
 
 /// Returns the hash of a text whose words of eight bytes go through `map` first.
@@ -219,6 +220,15 @@ mod tests {
         assert_eq!(table.find(hash_of(7, 1, 2), |_| true), Some(many));
         assert_eq!(table.find(hash_of(many, 1, 2), |_| true), None);
         assert_eq!(Table::default().find(0, |_| true), None);
+    }
+
+    #[test]
+    fn small_numbers_spread() {
+        let all = (0..200).flat_map(|a| (0..200).map(move |b| hash_of(a, b, NONE)));
+        let mut hashes: Vec<_> = all.collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert!(hashes.len() > 39_900, "{}", hashes.len());
     }
 
     #[test]
