@@ -100,7 +100,7 @@ fn golden(name: &str) -> PathBuf {
 fn check(name: &str, text: &str) {
     let path = golden(name);
     let text = text.trim_end().to_owned() + "\n";
-    if env::var_os("CONVOY_GOLDEN").is_some() {
+    if env::var_os("CONVOY_WRITE").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, &text).unwrap();
     }

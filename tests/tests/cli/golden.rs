@@ -1,5 +1,5 @@
 //! The text for people, word by word, in `golden/`. After a change that is meant, look at it and keep it:
-//! `CONVOY_GOLDEN=write cargo test -p convoy-tests --test cli`, then read the difference.
+//! `CONVOY_WRITE=write cargo test -p convoy-tests --test cli`, then read the difference.
 use crate::samples;
 use convoy_agent::{
     command::{Style, render},
@@ -17,7 +17,7 @@ fn check_in(style: Style, name: &str, request: &Request, answer: &impl Serialize
     render(request, &serde_json::to_string(answer).unwrap(), style, &mut text).unwrap();
     let text = String::from_utf8(text).unwrap();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/golden").join(name);
-    if env::var_os("CONVOY_GOLDEN").is_some() {
+    if env::var_os("CONVOY_WRITE").is_some() {
         fs::write(&path, &text).unwrap();
     }
     let expected = fs::read_to_string(&path).unwrap_or_default();

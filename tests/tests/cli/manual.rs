@@ -1,5 +1,5 @@
 //! The manual pages in dist/man are those of the program's own help. To write them again after a change:
-//! `CONVOY_GOLDEN=write cargo test -p convoy-tests --test cli manual`.
+//! `CONVOY_WRITE=write cargo test -p convoy-tests --test cli manual`.
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use convoy_agent::command::Args;
@@ -27,7 +27,7 @@ fn manual_pages_say_what_help_says() {
     command.build();
     let (mut made, dir) = (Vec::new(), Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/man"));
     pages(&command, &mut made);
-    if env::var_os("CONVOY_GOLDEN").is_some() {
+    if env::var_os("CONVOY_WRITE").is_some() {
         fs::create_dir_all(&dir).unwrap();
         for (name, text) in &made {
             fs::write(dir.join(name), text).unwrap();

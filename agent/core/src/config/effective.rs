@@ -8,7 +8,7 @@
 //! never falls back, but for the options whose chain begins there; 4. a limit that is counted for a scope as a whole names
 //! that scope. Source: reference sections 1.12, 4.5 and 4.6.
 use super::{
-    schema::{Fallback, OPTIONS, Row},
+    schema::{self, Fallback, Row},
     scopes::{Asked, Scope, Scopes, Setting},
 };
 use alloc::{string::String, vec::Vec};
@@ -99,11 +99,11 @@ impl<'a> Lookup<'a> {
     /// Prepares the questions about an option. One that the table does not know is asked as an option of sending where
     /// only scopes of sending are named, else exactly where the path ends.
     pub fn new(config: &'a Scopes, option: &str) -> Self {
-        Self::among(OPTIONS, config, option)
+        Self::among(schema::rows_named(option), config, option)
     }
 
-    fn among(table: &'static [Row], config: &'a Scopes, option: &str) -> Self {
-        let rows: Vec<_> = table.iter().filter(|row| row.name.eq_ignore_ascii_case(option)).collect();
+    fn among(rows: impl Iterator<Item = &'static Row>, config: &'a Scopes, option: &str) -> Self {
+        let rows: Vec<_> = rows.collect();
         let mut chains = Vec::new();
         for fallback in
             rows.iter().map(|row| row.fallback).chain(rows.is_empty().then_some(Fallback::Sending))

@@ -46,6 +46,10 @@ static ROWS: [Row; 9] = [
     row(&["cluster"], "Enable", Fallback::None, Some("no")),
 ];
 
+fn rows_named(option: &str) -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().filter(move |row| row.name.eq_ignore_ascii_case(option))
+}
+
 fn config(text: &str) -> Config {
     let (config, diagnostics) = load_files(&[("m", text)]);
     assert!(!diagnostics.has_errors(), "{diagnostics:?}");
@@ -60,7 +64,7 @@ fn path(text: &str) -> Vec<(&str, Option<&str>)> {
 
 /// Returns the value with its scope, and the scope that shares its counter.
 fn answer(scopes: &Scopes, at: &str, option: &str) -> String {
-    let answer = Lookup::among(&ROWS, scopes, option).at(&path(at));
+    let answer = Lookup::among(rows_named(option), scopes, option).at(&path(at));
     let named = |scope: Scope<'_>| match scope.to_string() {
         global if global.is_empty() => "global".to_string(),
         scope => scope,
