@@ -20,7 +20,7 @@ use crate::sys::{
 use convoy_common::{
     addr::Host,
     count::Direction,
-    kernel::{Note, Stock as Taking, name},
+    kernel::{Note, Seed, Stock as Taking, name},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -122,11 +122,10 @@ impl Tables {
     /// Returns the connections that are counted by cookie.
     pub(super) fn seeded(&self) -> Result<BTreeMap<u64, (Direction, Host)>, Error> {
         let read = self.seeded.read().map_err(Error::table(name::SEEDED, "read"))?;
-        let seed = |seed: u8| Direction::from_number(seed);
-        Ok(read
-            .into_iter()
-            .filter_map(|(cookie, it)| Some((cookie, (seed(it.direction)?, it.host))))
-            .collect())
+        let seed = |(cookie, seed): (u64, Seed)| {
+            Some((cookie, (Direction::from_number(seed.direction)?, seed.host)))
+        };
+        Ok(read.into_iter().filter_map(seed).collect())
     }
 
     /// Returns what is noted of single sockets: the direction in which it is counted, `None` when it is not.
