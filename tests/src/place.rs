@@ -2,7 +2,7 @@
 //!
 //! Invariants: 1. a launched process is in the cgroup and the namespace before its program starts; 2. it shares
 //! the machine's mounts, so what it mounts or pins is visible outside (unlike under `ip netns exec`).
-use crate::{Cgroup, Process};
+use crate::{Cgroup, Process, traffic::Worker};
 use anyhow::{Context, Result, anyhow};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::{
@@ -54,6 +54,11 @@ impl Place {
     /// in the cgroup, so the kernel programs of the host do not see those sockets.
     pub fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
         inside_netns(&self.netns, work)
+    }
+
+    /// Starts a worker here, one that opens or serves connections, in a control group if one is given.
+    pub fn worker(&self, program: &Path, cgroup: Option<&Path>) -> Result<Worker> {
+        Worker::start(program, cgroup, Some(&netns_path(&self.netns)))
     }
 
     /// Prepares to run a program here.
@@ -156,7 +161,7 @@ impl Launch<'_> {
 
 /// Runs `work` on a thread that has entered the namespace.
 pub(crate) fn inside_netns<T: Send>(netns: &str, work: impl FnOnce() -> T + Send) -> Result<T> {
-    let path = Path::new(NETNS_DIR).join(netns);
+    let path = netns_path(netns);
     let file = File::open(&path).with_context(|| path.display().to_string())?;
     let done = thread::scope(|scope| {
         let worker = scope.spawn(|| {
@@ -179,5 +184,9 @@ fn read_back(file: &mut File) -> Result<Vec<u8>> {
 
 /// `$0` is the cgroup's `cgroup.procs`; the shell joins it and becomes the program.
 const JOIN_AND_EXEC: &str = r#"echo 0 > "$0" && exec "$@""#;
+fn netns_path(netns: &str) -> PathBuf {
+    Path::new(NETNS_DIR).join(netns)
+}
+
 /// Where ip-netns(8) keeps its names.
 const NETNS_DIR: &str = "/run/netns";

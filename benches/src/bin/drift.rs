@@ -6,11 +6,11 @@
 //! be left: drift, what audits repaired, and connections that were counted against those that were opened.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use convoy_agent::host::counting;
 use convoy_benches::{args::Args, table::Table};
 use lab::{
-    Agent, Lab, LabOptions, Place, Signal,
+    Agent, Lab, LabOptions, Signal,
     traffic::{self, End, Worker},
     until,
 };
@@ -19,7 +19,7 @@ use std::{
     env,
     io::Write,
     net::{IpAddr, SocketAddr, TcpStream},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
@@ -111,7 +111,7 @@ impl Site<'_> {
 
     /// Calls a host from many networks of both families, and hangs up in every way.
     fn load(&self, host: usize, rounds: usize, each: usize) -> Result<usize> {
-        let mut client = self.worker(self.lab.client(), None)?;
+        let mut client = self.lab.client().worker(&self.program, None)?;
         let mut opened = 0;
         for _ in 0..rounds {
             for v6 in [false, true] {
@@ -217,16 +217,10 @@ impl Site<'_> {
 
     fn serve(&self, number: usize) -> Result<Worker> {
         let host = self.lab.host(number);
-        let mut server = self.worker(host, Some(host.cgroup().path()))?;
+        let mut server = host.worker(&self.program, Some(host.cgroup().path()))?;
         server.listen(self.address(number, false))?;
         server.listen(self.address(number, true))?;
         Ok(server)
-    }
-
-    fn worker(&self, place: &Place, cgroup: Option<&Path>) -> Result<Worker> {
-        let netns = PathBuf::from("/run/netns").join(place.netns());
-        ensure!(netns.exists(), "{} is missing", netns.display());
-        Worker::start(&self.program, cgroup, Some(&netns))
     }
 }
 

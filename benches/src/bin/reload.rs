@@ -30,7 +30,7 @@ use std::{
     fmt::Write as _,
     fs,
     net::{IpAddr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
     thread,
     time::{Duration, Instant},
 };
@@ -195,7 +195,7 @@ impl<'a> Site<'a> {
 fn worker(lab: &Lab, host: usize) -> Result<Worker> {
     let place = if host == 0 { lab.client() } else { lab.host(host) };
     let cgroup = (host > 0).then(|| place.cgroup().path());
-    Worker::start(&env::current_exe()?, cgroup, Some(&Path::new("/run/netns").join(place.netns())))
+    place.worker(&env::current_exe()?, cgroup)
 }
 
 /// Returns bindings with a domain each, as sites that have run for years have them.

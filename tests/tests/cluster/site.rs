@@ -1,10 +1,10 @@
 //! Three mail hosts with daemons, a server on each, and a client that calls them from many networks.
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use lab::{Agent, Direction, Lab, LabOptions, Place, traffic::Worker, until};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
@@ -148,9 +148,7 @@ fn serve(lab: &Lab, host: usize) -> Result<Worker> {
 }
 
 pub(crate) fn worker(place: &Place, cgroup: Option<&Path>) -> Result<Worker> {
-    let netns = PathBuf::from("/run/netns").join(place.netns());
-    ensure!(netns.exists(), "{} is missing", netns.display());
-    Worker::start(Path::new(env!("CARGO_BIN_EXE_traffic")), cgroup, Some(&netns))
+    place.worker(Path::new(env!("CARGO_BIN_EXE_traffic")), cgroup)
 }
 
 pub(crate) const PORT: u16 = 25;
