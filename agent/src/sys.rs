@@ -12,5 +12,7 @@ pub mod memory;
 pub mod namespace;
 pub mod net;
 pub mod privilege;
+#[expect(unsafe_code, reason = "the safe wrappers cannot say the process 0 of a pid namespace")]
+pub mod process;
 pub mod sockdiag;
 pub mod wake;

@@ -21,6 +21,7 @@ use crate::{
         Environment,
         console::{Caller, Console},
     },
+    sys::process,
 };
 use convoy_core::{config::report::Colour, time::Instant};
 use std::{
@@ -145,11 +146,10 @@ fn request(config: &Config) -> Result<ConfigRequest, Failed> {
 /// Returns a name that all commands typed in one terminal share, and no other one.
 ///
 /// A login's processes have one session (credentials(7)); scripts under cron or a service manager have one each.
+/// In a container that was entered from outside (`nsenter`, `exec`) the session's number is 0: its leader has none
+/// there.
 fn session_of_terminal() -> String {
-    match rustix::process::getsid(None) {
-        Ok(session) => format!("terminal-{}", session.as_raw_nonzero()),
-        Err(_) => String::new(),
-    }
+    format!("terminal-{}", process::session())
 }
 
 /// The daemon's working directory is another one.

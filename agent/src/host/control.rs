@@ -12,7 +12,7 @@ pub mod shape;
 pub use answer::Answer;
 pub use commands::{Command, Commands};
 
-use crate::sys::wake::Wake;
+use crate::sys::{process, wake::Wake};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use serde::Deserialize;
 use shape::{Failure, Request, config::ConfigRequest};
@@ -135,7 +135,7 @@ fn accept(listener: &UnixListener, questions: &Questions, commands: &Commands) {
 }
 
 fn serve(stream: &UnixStream, questions: &Questions, commands: &Commands) -> io::Result<()> {
-    let user = commands::user_of(stream)?;
+    let user = process::peer_user(stream)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut requests = BufReader::new(stream);

@@ -7,7 +7,7 @@ use super::shape::{
     config::{ConfigAnswer, ConfigRequest},
 };
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use std::{io, os::unix::net::UnixStream, time::Duration};
+use std::time::Duration;
 
 /// A command, who gives it, and the place for its answer.
 #[derive(Debug)]
@@ -48,11 +48,6 @@ impl Commands {
             "convoyd is busy or stopping; the command may still be done: see with `convoy config show`";
         answer.recv_timeout(PATIENCE).unwrap_or_else(|_| Err(Failure::new(late)))
     }
-}
-
-/// Returns the number of the user at the other end.
-pub(super) fn user_of(stream: &UnixStream) -> io::Result<u32> {
-    Ok(rustix::net::sockopt::socket_peercred(stream)?.uid.as_raw())
 }
 
 fn may_change(user: u32) -> bool {
