@@ -42,6 +42,15 @@ pub const HEARTBEAT_MAX: Span = Span::from_secs(1);
 /// Longest text a peer may give as the reason of a refusal, bytes. Longer is cut when sent, refused when read.
 pub const REASON_BYTES_MAX: usize = 512;
 
+// --- the bus -----------------------------------------------------------------------------------------------
+
+/// Most bytes in one message on the bus. A longer one is refused where it is sent.
+/// source: corosync's closed process groups deliver up to 1 047 552 bytes atomically; the rest is for an engine's own.
+pub const BUS_MESSAGE_MAX: usize = 1_000_000;
+/// Own messages that wait in an engine at once. One more is refused until half of them have gone.
+/// chosen: commands and announcements are rare; a burst of these fills a gigabit link for a tenth of a second.
+pub const BUS_QUEUE_MAX: usize = 1_024;
+
 const _: () = assert!(FRAME_ENTRIES_MAX * 28 + 64 <= FRAME_PAYLOAD_MAX);
 const _: () = assert!(CURRENT_MAX as u64 * NODES_MAX as u64 <= u32::MAX as u64);
 const _: () = assert!((TOTAL_MAX as u128) * (NODES_MAX as u128) < u64::MAX as u128);

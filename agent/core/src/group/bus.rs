@@ -1,0 +1,106 @@
+//! The bus: one closed group of processes that see the same members and the same messages in the same order.
+//!
+//! This is the contract; engines fulfil it, and one conformance suite (`tests/src/conformance`) holds them to it. It is
+//! extended virtual synchrony as far as agreed delivery goes:
+//!
+//! 1. **Self-inclusion.** A configuration delivered to a member has that member in it. The first event after a join is
+//!    a regular configuration. It may be of the member alone, before the others are found: take nothing on it.
+//! 2. **Agreed order.** Two members that deliver the same two messages deliver them in the same order. No message is
+//!    delivered twice, and those of one sender come in the order in which it sent them.
+//! 3. **One configuration for each message.** A message is delivered everywhere in the same regular configuration, or
+//!    in the transitional one that follows it; its sender is a member of what it is delivered in. It may be a later
+//!    configuration than that in which it was sent.
+//! 4. **Transitional configurations.** Before a regular configuration in which members are missing comes a
+//!    transitional one: the members of the old that go on together into the new. Those deliver the same messages in
+//!    the old configuration and in the transitional one (virtual synchrony). Those that come from elsewhere
+//!    deliver nothing of it. A configuration that only adds members has no transitional one before it.
+//! 5. **Self-delivery.** A message that was taken is delivered to its own sender, unless it leaves or the bus is lost.
+//! 6. **No silent loss.** [`Event::Lost`] ends everything: what was sent and not yet delivered may or may not have
+//!    reached the others. The engine joins again by itself, as a new member; the next event is a regular configuration.
+//! 7. **Flow control.** Too much waiting is refused with [`Unsent::Full`]; [`Event::Room`] says when to go on. Nothing
+//!    that was taken is dropped. Who does not read is not waited for: the others' messages pile up on its own host.
+//! 8. **Size.** Payloads of up to [`BUS_MESSAGE_MAX`](crate::bounds::BUS_MESSAGE_MAX) bytes are delivered whole.
+//!
+//! There is one such group a cluster, named by `cluster_group`. The groups of the manual (`control_group`,
+//! `ec_sc_<subcluster>`) are lists of its members who say they belong (see `membership`): so all groups share one order,
+//! and a manager may send to a group that it is not in.
+use alloc::{collections::BTreeSet, string::String, vec::Vec};
+use core::fmt;
+
+/// One process on the bus. Another life of the process is another member unless the numbers happen to be the same;
+/// then its leaving and its joining are two configurations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemberId {
+    /// The host, by the number that its engine gave it.
+    pub host: u32,
+    /// The process on it.
+    pub process: u32,
+}
+
+impl fmt::Display for MemberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.host, self.process)
+    }
+}
+
+/// Who is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configuration {
+    /// What it means that these are there.
+    pub kind: Kind,
+    /// All of them, this process included.
+    pub members: BTreeSet<MemberId>,
+}
+
+/// The two kinds of configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Messages are sent and delivered among these.
+    Regular,
+    /// Those of the last regular configuration that go on into the next one together with this process.
+    Transitional,
+}
+
+/// What the bus delivers, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Others are there from here on.
+    Configuration(Configuration),
+    /// A message, agreed.
+    Message {
+        /// Who sent it; maybe this process.
+        sender: MemberId,
+        /// What.
+        payload: Vec<u8>,
+    },
+    /// There is room again after [`Unsent::Full`].
+    Room,
+    /// This process is on no bus until the next configuration; the text says why and what to do, for people.
+    Lost(String),
+}
+
+/// Why a message was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsent {
+    /// Too much waits; go on after [`Event::Room`].
+    Full,
+    /// It is longer than [`BUS_MESSAGE_MAX`](crate::bounds::BUS_MESSAGE_MAX).
+    TooLong,
+    /// This process is on no bus now.
+    Absent,
+}
+
+/// An engine. Nothing here blocks; events appear as they happen, and a driver that has to wait for them knows how its
+/// engine wakes it.
+pub trait Bus {
+    /// Returns this process's name on the bus; `None` until the first configuration and after a loss.
+    fn id(&self) -> Option<MemberId>;
+    /// Asks to become a member, again after a loss for as long as it was not told to leave.
+    fn join(&mut self);
+    /// Asks to be a member no longer. Nothing is delivered afterwards.
+    fn leave(&mut self);
+    /// Sends to all members, this process included.
+    fn multicast(&mut self, payload: &[u8]) -> Result<(), Unsent>;
+    /// Returns the next event.
+    fn poll(&mut self) -> Option<Event>;
+}
