@@ -4,11 +4,16 @@
 //! order of what one peer says.
 
 pub mod bus;
+pub mod membership;
+mod outbox;
 mod peer;
+pub mod questions;
 mod receiver;
 mod sender;
 mod solo;
+pub mod view;
 
+pub use outbox::{Full, Outbox};
 pub use peer::{Liveness, Peer, State};
 pub use receiver::{Accept, Receiver};
 pub use sender::Sender;
