@@ -15,13 +15,14 @@ pub use wanted::{Changes, Wanted};
 
 use crate::{
     host::{
-        cluster::{self, ClusterThread, Inbox},
-        control::{Command, Commands, Control, Questions},
-        counting,
+        cluster::{self, Agreement, ClusterThread, Inbox},
+        control::{Command, Commands, Control, Desk, Questions},
+        counting, errands,
         mesh::Listeners,
     },
     sys::{log::Log, wake::Wake},
 };
+use convoy_core::group::Solo;
 use crossbeam_channel::{Receiver, bounded, unbounded};
 use directories::Directories;
 use sd_notify::NotifyState;
@@ -29,7 +30,7 @@ use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
 };
-use std::{path::PathBuf, thread};
+use std::{path::PathBuf, sync::Arc, thread};
 
 /// The daemon's own directories on this host.
 #[derive(Clone, Debug)]
@@ -127,12 +128,19 @@ impl Daemon {
         let (questions, inbox_questions) = Questions::new(wake.clone());
         let (orders, commands) = Commands::new();
         let (ends, ended) = unbounded();
-        let inbox = Inbox { reports: inbox_reports, questions: inbox_questions, ends };
+        let (errands, to_carry_out) = bounded(convoy_core::bounds::EXECUTING_MAX);
+        let (done, inbox_done) = unbounded();
+        let inbox = Inbox { reports: inbox_reports, questions: inbox_questions, done: inbox_done, ends };
+        let desk = Desk { questions, commands: orders };
+        let at_desk = desk.clone();
+        errands::serve(to_carry_out, done, wake.clone(), Arc::new(move |errand| at_desk.carry_out(errand)))
+            .map_err(Error::Resources)?;
+        let agreement = Agreement { bus: Box::new(Solo::new(std::process::id())), errands };
         // Greets the peers and learns their counts while the kernel programs are loaded; tells its own after that.
         // Should that fail, dropping it says goodbye.
-        let cluster =
-            cluster::spawn(wanted.plan.clone(), listening, inbox, wake.clone()).map_err(Error::Ring)?;
-        let control = Control::start(&places.run_dir, questions, orders)
+        let cluster = cluster::spawn(wanted.plan.clone(), listening, agreement, inbox, wake.clone())
+            .map_err(Error::Ring)?;
+        let control = Control::start(&places.run_dir, desk)
             .map_err(|source| Error::Directory { path: places.run_dir.clone(), source })?;
         let counting = counting::open(&wanted.counting)?;
         let sampler = counting::spawn(counting, wanted.sampling, reports, wake)?;

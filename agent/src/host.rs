@@ -3,4 +3,5 @@
 pub mod cluster;
 pub mod control;
 pub mod counting;
+pub mod errands;
 pub mod mesh;

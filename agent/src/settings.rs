@@ -21,6 +21,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+mod agreed;
 mod build;
 pub mod console;
 mod disk;
@@ -50,6 +51,10 @@ pub struct Settings {
     pub cluster_group: String,
     /// Group for console commands.
     pub control_group: String,
+    /// The subcluster this node is in.
+    pub subcluster: String,
+    /// What must be the same on every member, by name.
+    pub agreed: Vec<(&'static str, String)>,
     /// Time between heartbeats, 5 ms to 1 s.
     pub heartbeat_interval: Span,
     /// Time after start before a peer's silence counts.
@@ -105,6 +110,8 @@ pub struct Mesh {
     pub connect_timeout: Span,
     /// Wait after a failed connection.
     pub reconnect_interval: Span,
+    /// Silence after which a peer counts no more although it is a member.
+    pub idle_timeout: Span,
     /// Socket buffers of connections this node opens, in bytes; `None` leaves them to the kernel.
     pub buffer: Option<u32>,
 }

@@ -94,7 +94,9 @@ const PARTS: &[Part] = &[
     // A table of another size is another table: what is counted in the old one would have to be moved while the
     // kernel counts on, and a count that is moved twice or not at all is worse than a restart.
     kept!("max_size", counting.hosts_max_inbound, counting.hosts_max_outbound),
-    live!("nodeaddr", plan.dialling.source),
+    live!("nodeaddr", plan.dialling.source, plan.node.standing.service),
+    live!("control_group", plan.node.standing.control_group),
+    live!("idle_timeout", plan.node.standing.idle),
     live!("peers", plan.node.peers),
     live!("heartbeats_per_sec", plan.node.heartbeat),
     live!("heartbeat_start_delay", plan.node.start_delay),

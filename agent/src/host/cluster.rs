@@ -3,7 +3,10 @@
 //! What the other threads have for it arrives over bounded queues and one wake: counts from the sampler,
 //! questions from control clients, orders from the daemon. It never waits for any of them, nor for disk,
 //! netlink or maps, so heartbeats are never late because of them.
+mod agreed;
 mod ask;
+
+pub use agreed::Done;
 
 use super::{
     control::Query,
@@ -11,8 +14,10 @@ use super::{
     mesh::{Dialling, Listening, Mesh},
 };
 use crate::sys::wake::{Sleeper, Wake};
+use agreed::Agreed;
 use convoy_common::count::Direction;
 use convoy_core::{
+    group::{bus::Bus, questions::Errand},
     node::{Input, Node, Settings},
     wire::Object,
 };
@@ -59,8 +64,18 @@ pub struct Inbox {
     pub reports: Receiver<Report>,
     /// From control clients.
     pub questions: Receiver<Query>,
+    /// Commands of members that were carried out.
+    pub done: Receiver<Done>,
     /// Told when the thread ends, however it ends: without it the daemon would look alive.
     pub ends: Sender<&'static str>,
+}
+
+/// What the cluster thread reaches the others by, and has them reach this host by.
+pub struct Agreement {
+    /// The bus; it wakes the cluster thread when it has something to deliver.
+    pub bus: Box<dyn Bus + Send>,
+    /// Where commands of members are carried out.
+    pub errands: Sender<Errand>,
 }
 
 /// The running thread. Dropping it stops it, with goodbyes.
@@ -110,7 +125,13 @@ impl Drop for ClusterThread {
 ///
 /// # Errors
 /// The thread, or its ring, cannot be made; the text says what the kernel answered.
-pub fn spawn(plan: Plan, listeners: Vec<Listening>, inbox: Inbox, wake: Wake) -> io::Result<ClusterThread> {
+pub fn spawn(
+    plan: Plan,
+    listeners: Vec<Listening>,
+    agreement: Agreement,
+    inbox: Inbox,
+    wake: Wake,
+) -> io::Result<ClusterThread> {
     let (orders, taken) = unbounded();
     let sleeper = wake.clone();
     // The ring is made on its thread; its refusal must reach the daemon before anything else is started.
@@ -126,7 +147,7 @@ pub fn spawn(plan: Plan, listeners: Vec<Listening>, inbox: Inbox, wake: Wake) ->
         if let Err(error) = rustix::process::nice(NICE) {
             tracing::debug!(%error, "the cluster thread runs at ordinary priority; grant CAP_SYS_NICE");
         }
-        runtime.block_on(run(plan, listeners, inbox, taken, sleeper));
+        runtime.block_on(run(plan, listeners, agreement, inbox, taken, sleeper));
     })?;
     match answer.recv() {
         Ok(Ok(())) => Ok(ClusterThread { orders, wake, thread: Some(thread) }),
@@ -138,17 +159,33 @@ pub fn spawn(plan: Plan, listeners: Vec<Listening>, inbox: Inbox, wake: Wake) ->
 /// The thread's own state beside the node.
 struct Cluster {
     mesh: Rc<Mesh>,
+    agreed: Rc<Agreed>,
     /// The latest word of the sampler on the kernel's side; none while the programs are being loaded.
     kernel: RefCell<Option<State>>,
     /// Options whose new value waits for a restart.
     kept: RefCell<Vec<&'static str>>,
 }
 
-async fn run(plan: Plan, listeners: Vec<Listening>, inbox: Inbox, orders: Receiver<Order>, wake: Wake) {
+async fn run(
+    plan: Plan,
+    listeners: Vec<Listening>,
+    agreement: Agreement,
+    inbox: Inbox,
+    orders: Receiver<Order>,
+    wake: Wake,
+) {
     let Plan { node, dialling } = plan;
-    let mesh = Mesh::new(dialling, |now| Node::new(node, now).awaiting_counts());
+    let Agreement { mut bus, errands } = agreement;
+    bus.join();
+    let agreed = Rc::new(Agreed::new(bus, errands, wake.clone()));
+    let outlet = {
+        let agreed = agreed.clone();
+        move |output, now| agreed.carry_out(output, now)
+    };
+    let mesh = Mesh::new(dialling, Box::new(outlet), |now| Node::new(node, now).awaiting_counts());
     let cluster =
-        Rc::new(Cluster { mesh: mesh.clone(), kernel: RefCell::default(), kept: RefCell::default() });
+        Rc::new(Cluster { mesh: mesh.clone(), agreed, kernel: RefCell::default(), kept: RefCell::default() });
+    wake.wake(); // the bus may have something already
     tokio::task::spawn_local(cluster.take_in(inbox, orders, wake));
     mesh.run(listeners).await;
 }
@@ -171,6 +208,8 @@ impl Cluster {
         loop {
             sleeper.woken().await?;
             orders.try_iter().for_each(|order| self.obey(order));
+            self.take_from_bus();
+            inbox.done.try_iter().for_each(|done| self.take_done(&done));
             inbox.questions.try_iter().for_each(|query| self.answer(&query));
             for report in inbox.reports.try_iter() {
                 self.take_report(report);

@@ -1,6 +1,6 @@
 //! From the merged configuration to [`Settings`]. Words were checked against the schema before; here they are read, and what
 //! only several of them together can tell is judged.
-use super::{Environment, Listen, Mesh, NodeName, ObjectSettings, Settings};
+use super::{Environment, Listen, Mesh, NodeName, ObjectSettings, Settings, agreed};
 use convoy_core::{
     bounds,
     config::{
@@ -52,6 +52,8 @@ pub(super) fn settings(
         enabled,
         cluster_group: cluster.text("cluster_group").unwrap_or_default(),
         control_group: cluster.text("control_group").unwrap_or_default(),
+        subcluster: environment.subcluster().to_owned(),
+        agreed: agreed::values(cluster.scope()),
         heartbeat_interval: interval(cluster.number("heartbeats_per_sec")),
         heartbeat_start_delay: cluster.span("heartbeat_start_delay"),
         debug_level: cluster.level("debug_level"),
@@ -64,6 +66,7 @@ pub(super) fn settings(
             peer_port: own_ports.unwrap_or(PEER_PORT),
             connect_timeout: server.span("connect_timeout"),
             reconnect_interval: server.span("reconnect_interval"),
+            idle_timeout: server.span("idle_timeout"),
             buffer: server.buffer("tcpbuf_size"),
         },
     })

@@ -11,11 +11,12 @@ use crate::{
 };
 use convoy_core::{
     config::schema::Level,
-    node::{self, Batching},
+    group::view::Role,
+    node::{self, Batching, Standing},
     time::Span,
     wire::Object,
 };
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 use tracing::level_filters::LevelFilter;
 
 impl Settings {
@@ -41,6 +42,7 @@ impl Settings {
             start_delay: self.heartbeat_start_delay,
             connect: self.mesh.connect_timeout,
             reconnect: self.mesh.reconnect_interval,
+            standing: self.standing(),
             replicate: self.objects.iter().map(|(object, settings)| (*object, batching(settings))).collect(),
         };
         let dialling = Dialling { port: self.mesh.peer_port, source: self.address, buffer: self.mesh.buffer };
@@ -58,6 +60,19 @@ impl Settings {
                 hosts_max_outbound: hosts_max(Object::OutboundCidr).unwrap_or(defaults.hosts_max_outbound),
                 ..defaults
             },
+        }
+    }
+
+    /// Returns what this node is on the bus.
+    fn standing(&self) -> Standing {
+        let listens = self.listens.first();
+        Standing {
+            role: Role::Node,
+            subcluster: self.subcluster.as_str().into(),
+            service: self.address.zip(listens).map(|(ip, listen)| SocketAddr::new(ip, listen.address.port())),
+            control_group: self.control_group.as_str().into(),
+            parameters: self.parameters().into(),
+            idle: self.mesh.idle_timeout,
         }
     }
 
@@ -108,6 +123,7 @@ mod tests {
         ("cluster { nodename = mx2 }", "nodename", Live::Restart),
         ("cluster { nodeaddr = 10.0.0.9 }", "nodeaddr", Live::Yes),
         ("cluster { cluster_group = other }", "cluster_group", Live::Restart),
+        ("cluster { control_group = other }", "control_group", Live::Yes),
         ("cluster { heartbeats_per_sec = 5 }", "heartbeats_per_sec", Live::Yes),
         ("cluster { heartbeat_start_delay = 5 }", "heartbeat_start_delay", Live::Yes),
         ("cluster { debug_level = ERROR }", "debug_level", Live::Yes),
@@ -132,6 +148,7 @@ mod tests {
         ("msgc_server { peers = [ mx1 = 10.0.0.1 mx3 = 10.0.0.3 ] }", "peers", Live::Yes),
         ("msgc_server { connect_timeout = 9 }", "connect_timeout", Live::Yes),
         ("msgc_server { reconnect_interval = 9 }", "reconnect_interval", Live::Yes),
+        ("msgc_server { idle_timeout = 9 }", "idle_timeout", Live::Yes),
         ("msgc_server { tcpbuf_size = 9999 }", "tcpbuf_size", Live::Yes),
         ("cluster { cluster_listener = *:4803 }", "ECCluster_Listener", Live::Yes),
         ("ECCluster_Listener { enable = false Listen *:4802 {} }", "ECCluster_Listener", Live::Yes),

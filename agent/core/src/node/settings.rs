@@ -44,8 +44,8 @@ pub struct Standing {
     pub subcluster: Arc<str>,
     /// Address of its cluster service; none when it has none.
     pub service: Option<SocketAddr>,
-    /// The groups it is in.
-    pub groups: Arc<[Arc<str>]>,
+    /// `control_group`: the group in which nodes take commands.
+    pub control_group: Arc<str>,
     /// What must be the same on all members.
     pub parameters: Arc<[Parameter]>,
     /// `idle_timeout`: silence after which a peer counts no more although it is in the view.
@@ -53,13 +53,13 @@ pub struct Standing {
 }
 
 impl Default for Standing {
-    /// A node that is in no group and has nothing to compare.
+    /// A node of the default groups that has nothing to compare.
     fn default() -> Self {
         Self {
             role: Role::Node,
             subcluster: "".into(),
             service: None,
-            groups: [].into(),
+            control_group: "ec_console".into(),
             parameters: [].into(),
             idle: Span::from_secs(30),
         }
@@ -67,6 +67,19 @@ impl Default for Standing {
 }
 
 impl Settings {
+    /// Managers are in the cluster's group only; nodes take commands in theirs, and in that of their subcluster.
+    fn groups(&self) -> Arc<[Arc<str>]> {
+        let Standing { role, subcluster, control_group, .. } = &self.standing;
+        match role {
+            Role::Manager => [self.group.clone()].into(),
+            Role::Node if subcluster.is_empty() => [self.group.clone(), control_group.clone()].into(),
+            Role::Node => {
+                let subcluster = alloc::format!("ec_sc_{subcluster}").into();
+                [self.group.clone(), control_group.clone(), subcluster].into()
+            }
+        }
+    }
+
     pub(super) fn card(&self) -> Card {
         Card {
             role: self.standing.role,
@@ -75,7 +88,7 @@ impl Settings {
             subcluster: self.standing.subcluster.clone(),
             version: self.build.clone(),
             address: self.standing.service,
-            groups: self.standing.groups.clone(),
+            groups: self.groups(),
             parameters: self.standing.parameters.clone(),
         }
     }

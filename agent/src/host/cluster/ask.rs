@@ -4,8 +4,8 @@ use crate::host::{
     control::{
         Answer, Query,
         shape::{
-            Drift, Failure, KernelStatus, KernelTable, MemberCounts, MemberRow, Membership, MeshStatus,
-            ObjectStatus, Request, SharedList, Status,
+            BusStatus, Drift, Failure, KernelStatus, KernelTable, MemberCounts, MemberRow, Membership,
+            MeshStatus, ObjectStatus, Request, SharedList, Status,
         },
     },
     counting::State,
@@ -20,7 +20,10 @@ use convoy_core::{
 
 impl Cluster {
     pub(super) fn answer(&self, query: &Query) {
-        let answer = self.answer_to(&query.request);
+        let answer = match &query.request {
+            Request::All(request) => return self.ask_all(request, query),
+            request => self.answer_to(request),
+        };
         if query.reply.try_send(answer).is_err() {
             tracing::debug!("a control client left before its answer");
         }
@@ -32,6 +35,7 @@ impl Cluster {
             Request::Status => Ok(Answer::Status(Box::new(self.status(&node)))),
             Request::Membership => Ok(Answer::Membership(Membership { members: self.member_rows(&node) })),
             Request::SharedList => Ok(Answer::SharedList(SharedList { objects: objects(&node) })),
+            Request::All(_) => unreachable!("its answers come from the members"),
             Request::Drift => Ok(Answer::Drift(self.drift())),
             Request::SharedShow { object, from }
             | Request::SharedQuery { object, from, .. }
@@ -70,8 +74,24 @@ impl Cluster {
             objects: objects(node),
             kernel: kernel.as_ref().map(kernel_status).unwrap_or_default(),
             drift: self.drift(),
+            bus: self.bus_status(node),
             mesh: self.mesh_status(node),
             troubles,
+        }
+    }
+
+    fn bus_status(&self, node: &Node) -> BusStatus {
+        let traffic = self.agreed.traffic();
+        let view = node.view();
+        BusStatus {
+            engine: "solo".into(),
+            epoch: view.map(|view| view.epoch),
+            members: view.map_or(0, |view| view.members.len()),
+            leader: view.and_then(|view| view.leader()).map(|leader| leader.card.name.to_string()),
+            forming: node.is_forming(),
+            sent: traffic.sent,
+            received: traffic.received,
+            unsent: node.unsent(),
         }
     }
 
