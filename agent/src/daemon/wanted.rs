@@ -88,13 +88,15 @@ const PARTS: &[Part] = &[
             new.plan.node.name.clone_from(&old.plan.node.name);
             new.plan.node.peers.clone_from(&old.plan.node.peers);
             new.plan.dialling.source = old.plan.dialling.source;
+            new.plan.node.standing.service = old.plan.node.standing.service;
         }),
     },
     kept!("cluster_group", plan.node.group),
     // A table of another size is another table: what is counted in the old one would have to be moved while the
     // kernel counts on, and a count that is moved twice or not at all is worse than a restart.
     kept!("max_size", counting.hosts_max_inbound, counting.hosts_max_outbound),
-    live!("nodeaddr", plan.dialling.source, plan.node.standing.service),
+    // The address that the others are told (`standing.service`) follows from this row and the listener's.
+    live!("nodeaddr", plan.dialling.source),
     live!("control_group", plan.node.standing.control_group),
     live!("idle_timeout", plan.node.standing.idle),
     live!("peers", plan.node.peers),
