@@ -22,7 +22,7 @@ use crate::{
     },
     sys::{log::Log, wake::Wake},
 };
-use convoy_core::group::Solo;
+use convoy_core::group::{Solo, view::Role};
 use crossbeam_channel::{Receiver, bounded, unbounded};
 use directories::Directories;
 use sd_notify::NotifyState;
@@ -108,7 +108,8 @@ enum Happening {
 struct Daemon {
     control: Control,
     cluster: ClusterThread,
-    sampler: counting::Handle,
+    /// Counts in the kernel; a manager has none.
+    sampler: Option<counting::Handle>,
     ended: Receiver<&'static str>,
     commands: Receiver<Command>,
     listeners: Listeners,
@@ -142,8 +143,13 @@ impl Daemon {
             .map_err(Error::Ring)?;
         let control = Control::start(&places.run_dir, desk)
             .map_err(|source| Error::Directory { path: places.run_dir.clone(), source })?;
-        let counting = counting::open(&wanted.counting)?;
-        let sampler = counting::spawn(counting, wanted.sampling, reports, wake)?;
+        let sampler = match wanted.plan.node.standing.role {
+            Role::Manager => None,
+            Role::Node => {
+                let counting = counting::open(&wanted.counting)?;
+                Some(counting::spawn(counting, wanted.sampling, reports, wake)?)
+            }
+        };
         Ok(Self { control, cluster, sampler, ended, commands, listeners, wanted, status: reload::RELOADED })
     }
 
@@ -162,7 +168,9 @@ impl Daemon {
         let Self { control, cluster, sampler, .. } = self;
         drop(control);
         let cluster = cluster.stop();
-        sampler.stop();
+        if let Some(sampler) = sampler {
+            sampler.stop();
+        }
         cluster.map_err(|_panic| Error::Ended { thread: "cluster" })
     }
 }

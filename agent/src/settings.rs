@@ -34,6 +34,7 @@ mod write;
 pub use disk::Disk;
 pub use environment::{BootFile, Environment};
 pub use name::{BadName, NodeName};
+pub use wanted::Counted;
 pub use write::NotWritten;
 
 /// Everything the daemon needs to know. Every value is legal.

@@ -12,12 +12,15 @@ pub(super) fn write(status: &Status, style: Style, to: &mut impl Write) -> io::R
     let at = status.address.as_deref().map_or(" (alone)".to_owned(), |address| format!(" ({address})"));
     let (node, group) = (style.paint(Ink::Head, &status.node), &status.cluster_group);
     let (up, version) = (span(status.uptime_s), &status.version);
-    writeln!(to, "{node}{at} is {state}: group \"{group}\", up {up}, convoyd {version}\n")?;
+    let role = if status.role == "manager" { "manager " } else { "" };
+    writeln!(to, "{role}{node}{at} is {state}: group \"{group}\", up {up}, convoyd {version}\n")?;
     listing::write_objects(&status.objects, style, to)?;
     writeln!(to)?;
     write_members(status.members, style, to)?;
-    write_kernel(&status.kernel, style, to)?;
-    write_drift(status.drift, style, to)?;
+    if status.role != "manager" {
+        write_kernel(&status.kernel, style, to)?;
+        write_drift(status.drift, style, to)?;
+    }
     write_bus(&status.bus, style, to)?;
     write_mesh(&status.mesh, style, to)?;
     if !status.troubles.is_empty() {

@@ -17,7 +17,7 @@ use crate::sys::wake::{Sleeper, Wake};
 use agreed::Agreed;
 use convoy_common::count::Direction;
 use convoy_core::{
-    group::{bus::Bus, questions::Errand},
+    group::{bus::Bus, questions::Errand, view::Role},
     node::{Input, Node, Settings},
     wire::Object,
 };
@@ -182,7 +182,10 @@ async fn run(
         let agreed = agreed.clone();
         move |output, now| agreed.carry_out(output, now)
     };
-    let mesh = Mesh::new(dialling, Box::new(outlet), |now| Node::new(node, now).awaiting_counts());
+    let mesh = Mesh::new(dialling, Box::new(outlet), |now| match node.standing.role {
+        Role::Node => Node::new(node, now).awaiting_counts(),
+        Role::Manager => Node::new(node, now),
+    });
     let cluster =
         Rc::new(Cluster { mesh: mesh.clone(), agreed, kernel: RefCell::default(), kept: RefCell::default() });
     wake.wake(); // the bus may have something already

@@ -19,9 +19,18 @@ use convoy_core::{
 use std::{net::SocketAddr, path::PathBuf};
 use tracing::level_filters::LevelFilter;
 
+/// Where a node's connections are counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Directory on a bpffs for the pinned tables.
+    pub bpffs: PathBuf,
+    /// cgroup2 directory whose processes' connections are counted.
+    pub cgroup: PathBuf,
+}
+
 impl Settings {
     /// Returns what these settings ask of the daemon, in the given places on this host.
-    pub fn wanted(&self, bpffs: PathBuf, cgroup: PathBuf, state: PathBuf) -> Wanted {
+    pub fn wanted(&self, role: Role, counted: Counted, state: PathBuf) -> Wanted {
         let spacing = self.sample_spacing();
         let batching = |settings: &super::ObjectSettings| Batching {
             // What the sampler waits is no longer there to be waited here: both together are `max_delay`.
@@ -42,12 +51,12 @@ impl Settings {
             start_delay: self.heartbeat_start_delay,
             connect: self.mesh.connect_timeout,
             reconnect: self.mesh.reconnect_interval,
-            standing: self.standing(),
+            standing: self.standing(role),
             replicate: self.objects.iter().map(|(object, settings)| (*object, batching(settings))).collect(),
         };
         let dialling = Dialling { port: self.mesh.peer_port, source: self.address, buffer: self.mesh.buffer };
         let hosts_max = |object| self.objects.get(&object).map(|settings| settings.max_size);
-        let defaults = counting::Settings::new(bpffs, cgroup, state);
+        let defaults = counting::Settings::new(counted.bpffs, counted.cgroup, state);
         Wanted {
             plan: Plan { node, dialling },
             listen: if self.is_solo() { vec![] } else { self.listens.iter().map(listen).collect() },
@@ -64,10 +73,10 @@ impl Settings {
     }
 
     /// Returns what this node is on the bus.
-    fn standing(&self) -> Standing {
+    fn standing(&self, role: Role) -> Standing {
         let listens = self.listens.first();
         Standing {
-            role: Role::Node,
+            role,
             subcluster: self.subcluster.as_str().into(),
             service: self.address.zip(listens).map(|(ip, listen)| SocketAddr::new(ip, listen.address.port())),
             control_group: self.control_group.as_str().into(),
@@ -111,7 +120,10 @@ const SPACING_MAX: Span = Span::from_ms(5);
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Environment, load};
+    use super::{
+        super::{Environment, load},
+        Counted, Role,
+    };
     use crate::daemon::Wanted;
     use convoy_core::config::schema::{self, Live};
 
@@ -178,7 +190,8 @@ mod tests {
         std::fs::write(&path, format!("{peers}{more}")).unwrap();
         let environment = Environment { host_name: "mx1".into(), ..Environment::default() };
         let settings = load(&path, &environment).unwrap_or_else(|report| panic!("{report}")).settings;
-        settings.wanted("/b".into(), "/c".into(), "/s".into())
+        let counted = Counted { bpffs: "/b".into(), cgroup: "/c".into() };
+        settings.wanted(Role::Node, counted, "/s".into())
     }
 
     #[test]

@@ -9,6 +9,7 @@ use convoy_agent::host::control::shape::{
 pub(crate) fn status() -> Status {
     Status {
         node: "mx1".into(),
+        role: "node".into(),
         address: Some("10.0.0.1".into()),
         cluster_group: "mail".into(),
         incarnation: 1_763_890_000_000_001,

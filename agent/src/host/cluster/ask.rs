@@ -12,7 +12,7 @@ use crate::host::{
 };
 use convoy_common::count::Direction;
 use convoy_core::{
-    group,
+    group::{self, view::Role},
     node::{Member, Node},
     time::{Instant, Span},
     wire::Object,
@@ -48,6 +48,7 @@ impl Cluster {
         let members = self.members(node);
         let count = |state| members.iter().filter(|member| member.state == state).count();
         let kernel = self.kernel.borrow();
+        let role = node.settings().standing.role;
         let mut troubles = members.iter().filter_map(trouble).collect::<Vec<_>>();
         troubles.extend(kernel.iter().flat_map(kernel_troubles));
         troubles.extend(self.kept.borrow().iter().map(|option| {
@@ -59,10 +60,11 @@ impl Cluster {
             cluster_group: node.settings().group.to_string(),
             incarnation: node.settings().incarnation,
             version: env!("CARGO_PKG_VERSION").into(),
+            role: role_name(role).into(),
             state: match &*kernel {
-                None => "starting",
-                Some(_) if troubles.is_empty() => "ready",
-                Some(_) => "degraded",
+                None if role == Role::Node => "starting",
+                _ if troubles.is_empty() => "ready",
+                _ => "degraded",
             }
             .into(),
             uptime_s: seconds(now.since(Instant::from_ns(0))),
@@ -160,6 +162,13 @@ fn kernel_status(state: &State) -> KernelStatus {
         seeded: state.seeded,
         notices_lost: state.notices_lost,
         deferred: state.deferred + state.unmarked,
+    }
+}
+
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Node => "node",
+        Role::Manager => "manager",
     }
 }
 

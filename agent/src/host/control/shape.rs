@@ -103,6 +103,9 @@ pub struct BusStatus {
 pub struct Status {
     /// Node name.
     pub node: String,
+    /// `node` or `manager`.
+    #[serde(default)]
+    pub role: String,
     /// Address of the mesh listener; none on a node that is alone.
     pub address: Option<String>,
     /// `cluster_group`.
