@@ -49,6 +49,11 @@ impl Liveness {
         let gone_after = interval.times(GONE_INTERVALS).max(GONE_AFTER_MIN);
         Self { suspect_after: interval.times(SUSPECT_INTERVALS), gone_after }
     }
+
+    /// Returns the silence after which a peer is given up.
+    pub fn gone_after(self) -> Span {
+        self.gone_after
+    }
 }
 
 /// One peer's state. Starts gone: nothing was heard yet.
