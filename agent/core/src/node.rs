@@ -13,8 +13,10 @@ mod batch;
 mod greet;
 mod links;
 mod say;
+mod suspicion;
 
 pub use links::LinkId;
+pub use suspicion::Suspicion;
 
 use crate::{
     counters::{Changes, Replica},
@@ -32,6 +34,7 @@ use batch::Batch;
 use convoy_common::{addr::Host, count::Count};
 use core::net::IpAddr;
 use links::{Incoming, Outgoing, Role};
+use suspicion::Beats;
 
 /// What a node is told once, and again on a reload. Every value is legal; see the configuration's settings.
 #[derive(Clone, Debug)]
@@ -49,6 +52,8 @@ pub struct Settings {
     /// Time between heartbeats, [`HEARTBEAT_MIN`](crate::bounds::HEARTBEAT_MIN) to
     /// [`HEARTBEAT_MAX`](crate::bounds::HEARTBEAT_MAX).
     pub heartbeat: Span,
+    /// UDP port on which the driver hears heartbeat datagrams; `None` when it hears none, and nobody misses them.
+    pub heartbeat_port: Option<u16>,
     /// Time after this node's start before a peer's silence counts against it.
     pub start_delay: Span,
     /// Longest wait for a connection to stand.
@@ -90,6 +95,8 @@ pub enum Input<'a> {
     Wrote(LinkId, usize),
     /// The connection ended or never stood; the text says how, for people.
     Closed(LinkId, &'a str),
+    /// A peer's heartbeat datagrams have stopped, or come again.
+    Suspicion(Suspicion<'a>),
     /// The settings changed.
     Reload(Settings),
     /// The node is to leave: goodbyes, then [`Output::Stopped`].
@@ -200,6 +207,7 @@ struct Entry {
     trouble_out: Option<String>,
     /// What was wrong with the connection it opened; over when all its counts have come on a later one.
     trouble_in: Option<String>,
+    beats: Beats,
     lagged: u64,
     gaps: u64,
 }
@@ -252,6 +260,7 @@ impl Node {
             Input::Garbage(link, error) => self.on_garbage(now, link, error),
             Input::Wrote(link, bytes) => self.on_wrote(link, bytes),
             Input::Closed(link, why) => self.on_closed(now, link, why),
+            Input::Suspicion(suspicion) => self.on_suspicion(now, suspicion),
             Input::Reload(settings) => self.on_reload(now, settings),
             Input::Stop => self.on_stop(),
             Input::Timeout => {}
@@ -272,9 +281,9 @@ impl Node {
         let beat = (!self.peers.is_empty()).then_some(self.beat_at);
         let batches =
             self.batches.iter().filter_map(|(object, batch)| batch.deadline(self.batching(*object)?));
-        let peers = self.peers.values().flat_map(|entry| [entry.peer.deadline(), entry.outgoing.deadline()]);
+        let peers = self.peers.values().flat_map(Entry::deadlines);
         let strangers = self.links.values().filter_map(Role::deadline);
-        beat.into_iter().chain(batches).chain(peers.flatten()).chain(strangers).min()
+        beat.into_iter().chain(batches).chain(peers).chain(strangers).min()
     }
 
     /// Returns the settings in force.
@@ -373,6 +382,7 @@ impl Node {
         if let Some(state) = entry.peer.tick(now) {
             self.on_state(now, name, state);
         }
+        self.miss_beats(now, name);
         self.dial_if_due(now, name);
     }
 
@@ -437,6 +447,7 @@ impl Node {
                 incoming: None,
                 trouble_out: None,
                 trouble_in: None,
+                beats: Beats::default(),
                 lagged: 0,
                 gaps: 0,
             });
@@ -464,8 +475,16 @@ impl Node {
 }
 
 impl Entry {
+    fn deadlines(&self) -> impl Iterator<Item = Instant> + use<> {
+        [self.peer.deadline(), self.outgoing.deadline(), self.beats_deadline()].into_iter().flatten()
+    }
+
     fn is_due(&self, now: Instant) -> bool {
-        [self.peer.deadline(), self.outgoing.deadline()].into_iter().flatten().any(|at| at <= now)
+        self.deadlines().any(|at| at <= now)
+    }
+
+    fn trouble(&self) -> Option<&String> {
+        [&self.trouble_out, &self.trouble_in, &self.beats.trouble].into_iter().find_map(Option::as_ref)
     }
 
     fn member(&self, name: &Arc<str>) -> Member {
@@ -480,7 +499,7 @@ impl Entry {
             complete: self.incoming.as_ref().is_some_and(|incoming| incoming.receiver.is_complete()),
             lagged: self.lagged + self.outgoing.sender().map_or(0, Sender::lagged),
             gaps: self.gaps + self.incoming.as_ref().map_or(0, |incoming| incoming.receiver.gaps()),
-            trouble: self.trouble_out.as_ref().or(self.trouble_in.as_ref()).cloned(),
+            trouble: self.trouble().cloned(),
         }
     }
 }

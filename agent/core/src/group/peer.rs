@@ -12,6 +12,9 @@
 //! ```
 //! Alive: its view counts. Suspect: its view still counts, silence is shown. Gone: its view has been taken away;
 //! a new hello brings it back. Suspicion moves nothing by itself.
+//!
+//! Heartbeat datagrams that stop are another reason to suspect, and faster; see `detector`. A peer is alive when neither
+//! gives one. They neither end a peer nor keep it: gone is who is silent on the mesh.
 use crate::time::{Instant, Span};
 use core::fmt;
 
@@ -67,12 +70,25 @@ pub struct Peer {
     listening: Instant,
     /// Silence before this does not count.
     listen_from: Instant,
+    /// It is silent on the mesh, or its connection closed.
+    silent: bool,
+    /// Its heartbeat datagrams have stopped.
+    doubted: bool,
 }
 
 impl Peer {
     /// Returns a peer that was never heard. Its silence does not count before `listen_from`.
     pub fn new(liveness: Liveness, now: Instant, listen_from: Instant) -> Self {
-        Self { liveness, state: State::Gone, since: now, heard: now, listening: now, listen_from }
+        Self {
+            liveness,
+            state: State::Gone,
+            since: now,
+            heard: now,
+            listening: now,
+            listen_from,
+            silent: false,
+            doubted: false,
+        }
     }
 
     /// Returns the state.
@@ -90,6 +106,11 @@ impl Peer {
         self.heard
     }
 
+    /// Returns whether it is silent on the mesh, or its connection closed.
+    pub fn is_silent(&self) -> bool {
+        self.silent
+    }
+
     /// The peer said how often it is heard. Takes effect from what was last heard on.
     pub fn expect(&mut self, liveness: Liveness) {
         self.liveness = liveness;
@@ -102,8 +123,17 @@ impl Peer {
 
     /// Something of this peer arrived on a connection that said who it is. Returns the new state if it changed.
     pub fn heard(&mut self, now: Instant) -> Option<State> {
-        (self.heard, self.listening) = (now, now);
-        self.enter(State::Alive, now)
+        (self.heard, self.listening, self.silent) = (now, now, false);
+        self.enter(self.present(), now)
+    }
+
+    /// Its heartbeat datagrams have stopped, or come again. Returns the new state if it changed.
+    pub fn doubt(&mut self, now: Instant, doubted: bool) -> Option<State> {
+        self.doubted = doubted;
+        match self.state {
+            State::Alive | State::Suspect => self.enter(self.present(), now),
+            State::Gone => None,
+        }
     }
 
     /// This node did not run for `late`: silence that it could not have heard is no evidence.
@@ -113,9 +143,10 @@ impl Peer {
 
     /// Its connection closed without a goodbye. Returns the new state if it changed.
     pub fn cut_off(&mut self, now: Instant) -> Option<State> {
+        self.silent = true;
         match self.state {
-            State::Alive => self.enter(State::Suspect, now),
-            State::Suspect | State::Gone => None,
+            State::Alive | State::Suspect => self.enter(State::Suspect, now),
+            State::Gone => None,
         }
     }
 
@@ -131,7 +162,10 @@ impl Peer {
             State::Alive | State::Suspect if silent >= self.liveness.gone_after => {
                 self.enter(State::Gone, now)
             }
-            State::Alive if silent >= self.liveness.suspect_after => self.enter(State::Suspect, now),
+            State::Alive | State::Suspect if silent >= self.liveness.suspect_after => {
+                self.silent = true;
+                self.enter(State::Suspect, now)
+            }
             State::Alive | State::Suspect | State::Gone => None,
         }
     }
@@ -139,10 +173,17 @@ impl Peer {
     /// Returns when `tick` may next have something to say.
     pub fn deadline(&self) -> Option<Instant> {
         match self.state {
-            State::Alive => Some(self.quiet_since() + self.liveness.suspect_after),
-            State::Suspect => Some(self.quiet_since() + self.liveness.gone_after),
+            State::Alive | State::Suspect if !self.silent => {
+                Some(self.quiet_since() + self.liveness.suspect_after)
+            }
+            State::Alive | State::Suspect => Some(self.quiet_since() + self.liveness.gone_after),
             State::Gone => None,
         }
+    }
+
+    /// What a peer is that is not gone.
+    fn present(&self) -> State {
+        if self.silent || self.doubted { State::Suspect } else { State::Alive }
     }
 
     fn quiet_since(&self) -> Instant {
@@ -212,6 +253,28 @@ mod tests {
         assert_eq!(peer.cut_off(at(1)), Some(State::Suspect));
         assert_eq!(peer.left(at(2)), Some(State::Gone));
         assert_eq!(peer.cut_off(at(3)), None);
+    }
+
+    #[test]
+    fn heartbeats_that_stop_are_suspicious_and_the_mesh_does_not_clear_it() {
+        let mut peer = heard_at(0);
+        assert_eq!(peer.doubt(at(50), true), Some(State::Suspect));
+        assert_eq!((peer.heard(at(100)), peer.doubt(at(110), true)), (None, None));
+        assert_eq!((peer.tick(at(400)), peer.doubt(at(410), false)), (None, None), "now it is silent, too");
+        assert_eq!(peer.heard(at(420)), Some(State::Alive));
+        assert_eq!(peer.doubt(at(430), true), Some(State::Suspect));
+        assert_eq!(peer.doubt(at(440), false), Some(State::Alive));
+    }
+
+    #[test]
+    fn heartbeats_neither_end_a_peer_nor_keep_nor_bring_it() {
+        let mut peer = heard_at(0);
+        peer.doubt(at(50), true);
+        assert_eq!((peer.deadline(), peer.tick(at(300))), (Some(at(300)), None));
+        peer.doubt(at(1_999), false);
+        assert_eq!(peer.tick(at(2_000)), Some(State::Gone));
+        assert_eq!((peer.doubt(at(2_001), true), peer.doubt(at(2_002), false)), (None, None));
+        assert_eq!(peer.heard(at(2_003)), Some(State::Alive));
     }
 
     #[test]
