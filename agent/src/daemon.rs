@@ -1,9 +1,9 @@
 //! Floor 4: the daemon as a whole: what is started in which order, what a signal does, what is undone at the end.
 //!
-//! Order of start: directories and their locks, this life's number, the mesh listeners, the cluster thread, the
-//! control socket, the kernel programs, the sampler, and only then "ready". Whatever fails leaves nothing behind
+//! Order of start: directories and their locks, this life's number, the mesh listeners, the heartbeat thread, the
+//! cluster thread, the control socket, the kernel programs, the sampler, and only then "ready". Whatever fails leaves nothing behind
 //! but what earlier lives left: pinned maps stay by design, so that counting goes on.
-//! Order of stop: control socket, goodbyes to the peers, sampler; all of it is tried, all errors are told.
+//! Order of stop: control socket, goodbyes to the peers, heartbeats, sampler; all of it is tried, all errors are told.
 mod directories;
 mod error;
 mod incarnation;
@@ -17,7 +17,7 @@ use crate::{
     host::{
         cluster::{self, ClusterThread, Inbox},
         control::{Command, Commands, Control, Questions},
-        counting,
+        counting, heartbeat,
         mesh::Listeners,
     },
     sys::{log::Log, wake::Wake},
@@ -107,6 +107,7 @@ enum Happening {
 struct Daemon {
     control: Control,
     cluster: ClusterThread,
+    heartbeat: heartbeat::Handle,
     sampler: counting::Handle,
     ended: Receiver<&'static str>,
     commands: Receiver<Command>,
@@ -127,7 +128,10 @@ impl Daemon {
         let (questions, inbox_questions) = Questions::new(wake.clone());
         let (orders, commands) = Commands::new();
         let (ends, ended) = unbounded();
-        let inbox = Inbox { reports: inbox_reports, questions: inbox_questions, ends };
+        let heartbeat =
+            heartbeat::spawn(wanted.heartbeats(), wake.clone(), ends.clone()).map_err(Error::Resources)?;
+        let heartbeats = heartbeat.link().clone();
+        let inbox = Inbox { reports: inbox_reports, questions: inbox_questions, heartbeats, ends };
         // Greets the peers and learns their counts while the kernel programs are loaded; tells its own after that.
         // Should that fail, dropping it says goodbye.
         let cluster =
@@ -136,7 +140,17 @@ impl Daemon {
             .map_err(|source| Error::Directory { path: places.run_dir.clone(), source })?;
         let counting = counting::open(&wanted.counting)?;
         let sampler = counting::spawn(counting, wanted.sampling, reports, wake)?;
-        Ok(Self { control, cluster, sampler, ended, commands, listeners, wanted, status: reload::RELOADED })
+        Ok(Self {
+            control,
+            cluster,
+            heartbeat,
+            sampler,
+            ended,
+            commands,
+            listeners,
+            wanted,
+            status: reload::RELOADED,
+        })
     }
 
     fn wait(&self, happenings: &Receiver<i32>) -> Happening {
@@ -151,9 +165,10 @@ impl Daemon {
     }
 
     fn stop(self) -> Result<(), Error> {
-        let Self { control, cluster, sampler, .. } = self;
+        let Self { control, cluster, heartbeat, sampler, .. } = self;
         drop(control);
         let cluster = cluster.stop();
+        heartbeat.stop();
         sampler.stop();
         cluster.map_err(|_panic| Error::Ended { thread: "cluster" })
     }

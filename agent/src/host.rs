@@ -3,4 +3,5 @@
 pub mod cluster;
 pub mod control;
 pub mod counting;
+pub mod heartbeat;
 pub mod mesh;

@@ -4,10 +4,12 @@
 //! questions from control clients, orders from the daemon. It never waits for any of them, nor for disk,
 //! netlink or maps, so heartbeats are never late because of them.
 mod ask;
+mod beats;
 
 use super::{
     control::Query,
     counting::{Report, State},
+    heartbeat,
     mesh::{Dialling, Listening, Mesh},
 };
 use crate::sys::wake::{Sleeper, Wake};
@@ -59,6 +61,8 @@ pub struct Inbox {
     pub reports: Receiver<Report>,
     /// From control clients.
     pub questions: Receiver<Query>,
+    /// From the heartbeat thread.
+    pub heartbeats: heartbeat::Link,
     /// Told when the thread ends, however it ends: without it the daemon would look alive.
     pub ends: Sender<&'static str>,
 }
@@ -138,6 +142,7 @@ pub fn spawn(plan: Plan, listeners: Vec<Listening>, inbox: Inbox, wake: Wake) ->
 /// The thread's own state beside the node.
 struct Cluster {
     mesh: Rc<Mesh>,
+    heartbeats: heartbeat::Link,
     /// The latest word of the sampler on the kernel's side; none while the programs are being loaded.
     kernel: RefCell<Option<State>>,
     /// Options whose new value waits for a restart.
@@ -147,8 +152,12 @@ struct Cluster {
 async fn run(plan: Plan, listeners: Vec<Listening>, inbox: Inbox, orders: Receiver<Order>, wake: Wake) {
     let Plan { node, dialling } = plan;
     let mesh = Mesh::new(dialling, |now| Node::new(node, now).awaiting_counts());
-    let cluster =
-        Rc::new(Cluster { mesh: mesh.clone(), kernel: RefCell::default(), kept: RefCell::default() });
+    let cluster = Rc::new(Cluster {
+        mesh: mesh.clone(),
+        heartbeats: inbox.heartbeats.clone(),
+        kernel: RefCell::default(),
+        kept: RefCell::default(),
+    });
     tokio::task::spawn_local(cluster.take_in(inbox, orders, wake));
     mesh.run(listeners).await;
 }
@@ -171,6 +180,7 @@ impl Cluster {
         loop {
             sleeper.woken().await?;
             orders.try_iter().for_each(|order| self.obey(order));
+            inbox.heartbeats.events().try_iter().for_each(|event| self.take_beats(&event));
             inbox.questions.try_iter().for_each(|query| self.answer(&query));
             for report in inbox.reports.try_iter() {
                 self.take_report(report);

@@ -159,7 +159,8 @@ impl Detector {
 
     /// Returns when `tick` may next have something to say.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let trusted = self.watches.iter().filter_map(|watch| watch.life.as_ref()).filter(|life| !life.suspect);
+        let trusted =
+            self.watches.iter().filter_map(|watch| watch.life.as_ref()).filter(|life| !life.suspect);
         trusted.map(|life| life.deadline(self.listen_from)).min()
     }
 

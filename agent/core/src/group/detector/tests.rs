@@ -201,7 +201,10 @@ fn run(way: &Way) -> (Vec<(u64, bool)>, Watch) {
 
 /// Fates without three losses in a row.
 fn fates(delay_max: u64) -> impl Strategy<Value = Vec<(u64, u8)>> {
-    let raw = prop::collection::vec((0..=delay_max, prop_oneof![1 => Just(0_u8), 6 => Just(1), 1 => Just(2)]), 60..200);
+    let raw = prop::collection::vec(
+        (0..=delay_max, prop_oneof![1 => Just(0_u8), 6 => Just(1), 1 => Just(2)]),
+        60..200,
+    );
     raw.prop_map(|mut fates| {
         fates[0].1 = 1;
         for at in 2..fates.len() {
