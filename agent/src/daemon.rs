@@ -1,9 +1,9 @@
 //! Floor 4: the daemon as a whole: what is started in which order, what a signal does, what is undone at the end.
 //!
-//! Order of start: directories and their locks, this life's number, the mesh listeners, the cluster thread, the
-//! control socket, the kernel programs, the sampler, and only then "ready". Whatever fails leaves nothing behind
+//! Order of start: directories and their locks, this life's number, the mesh listeners, the heartbeat thread, the
+//! cluster thread, the control socket, the kernel programs, the sampler, and only then "ready". Whatever fails leaves nothing behind
 //! but what earlier lives left: pinned maps stay by design, so that counting goes on.
-//! Order of stop: control socket, goodbyes to the peers, sampler; all of it is tried, all errors are told.
+//! Order of stop: control socket, goodbyes to the peers, heartbeats, sampler; all of it is tried, all errors are told.
 mod directories;
 mod error;
 mod incarnation;
@@ -17,7 +17,7 @@ use crate::{
     host::{
         cluster::{self, Agreement, ClusterThread, Inbox},
         control::{Command, Commands, Control, Desk, Questions},
-        counting, errands,
+        counting, errands, heartbeat,
         mesh::Listeners,
     },
     sys::{log::Log, wake::Wake},
@@ -108,6 +108,7 @@ enum Happening {
 struct Daemon {
     control: Control,
     cluster: ClusterThread,
+    heartbeat: heartbeat::Handle,
     /// Counts in the kernel; a manager has none.
     sampler: Option<counting::Handle>,
     ended: Receiver<&'static str>,
@@ -129,9 +130,13 @@ impl Daemon {
         let (questions, inbox_questions) = Questions::new(wake.clone());
         let (orders, commands) = Commands::new();
         let (ends, ended) = unbounded();
+        let heartbeat =
+            heartbeat::spawn(wanted.heartbeats(), wake.clone(), ends.clone()).map_err(Error::Resources)?;
+        let heartbeats = heartbeat.link().clone();
         let (errands, to_carry_out) = bounded(convoy_core::bounds::EXECUTING_MAX);
         let (done, inbox_done) = unbounded();
-        let inbox = Inbox { reports: inbox_reports, questions: inbox_questions, done: inbox_done, ends };
+        let inbox =
+            Inbox { reports: inbox_reports, questions: inbox_questions, done: inbox_done, heartbeats, ends };
         let desk = Desk { questions, commands: orders };
         let at_desk = desk.clone();
         errands::serve(to_carry_out, done, wake.clone(), Arc::new(move |errand| at_desk.carry_out(errand)))
@@ -150,7 +155,17 @@ impl Daemon {
                 Some(counting::spawn(counting, wanted.sampling, reports, wake)?)
             }
         };
-        Ok(Self { control, cluster, sampler, ended, commands, listeners, wanted, status: reload::RELOADED })
+        Ok(Self {
+            control,
+            cluster,
+            heartbeat,
+            sampler,
+            ended,
+            commands,
+            listeners,
+            wanted,
+            status: reload::RELOADED,
+        })
     }
 
     fn wait(&self, happenings: &Receiver<i32>) -> Happening {
@@ -165,9 +180,10 @@ impl Daemon {
     }
 
     fn stop(self) -> Result<(), Error> {
-        let Self { control, cluster, sampler, .. } = self;
+        let Self { control, cluster, heartbeat, sampler, .. } = self;
         drop(control);
         let cluster = cluster.stop();
+        heartbeat.stop();
         if let Some(sampler) = sampler {
             sampler.stop();
         }

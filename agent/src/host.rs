@@ -4,4 +4,5 @@ pub mod cluster;
 pub mod control;
 pub mod counting;
 pub mod errands;
+pub mod heartbeat;
 pub mod mesh;

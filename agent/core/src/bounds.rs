@@ -39,6 +39,15 @@ pub const SEND_QUEUE_MAX: usize = 4 * 1024 * 1024;
 pub const HEARTBEAT_MIN: Span = Span::from_ms(5);
 /// See [`HEARTBEAT_MIN`].
 pub const HEARTBEAT_MAX: Span = Span::from_secs(1);
+/// Shortest time between heartbeats on the mesh's connections, which find out those that stand and lead nowhere; what
+/// is to be noticed faster is noticed by datagrams, every [`HEARTBEAT_MIN`] at most.
+pub const MESH_HEARTBEAT_MIN: Span = Span::from_ms(100);
+/// Datagrams that are read before time is judged again. The rest waits in the socket, and is dropped there by the kernel
+/// when that is full. chosen: sixteen of every node, more than pile up while the reader is late by 50 ms.
+pub const BEATS_READ_MAX: usize = 16 * NODES_MAX;
+/// Opinions on peers that wait for the cluster thread. One more stays where it was formed, and the newest of a peer
+/// replaces it; each time it fills is counted as `deferred`. chosen: every node falls silent and comes back.
+pub const BEATS_QUEUE_MAX: usize = 2 * NODES_MAX;
 /// Longest text a peer may give as the reason of a refusal, bytes. Longer is cut when sent, refused when read.
 pub const REASON_BYTES_MAX: usize = 512;
 

@@ -16,10 +16,12 @@ mod greet;
 mod links;
 mod say;
 mod settings;
+mod suspicion;
 
 pub use facts::{Event, Input, Member, Output};
 pub use links::LinkId;
 pub use settings::{Batching, Settings, Standing};
+pub use suspicion::Suspicion;
 
 use crate::{
     counters::Replica,
@@ -36,6 +38,7 @@ use alloc::{
 use batch::Batch;
 use core::net::IpAddr;
 use links::{Incoming, Outgoing, Role};
+use suspicion::Beats;
 
 /// See the module.
 #[derive(Debug)]
@@ -72,6 +75,7 @@ struct Entry {
     trouble_out: Option<String>,
     /// What was wrong with the connection it opened; over when all its counts have come on a later one.
     trouble_in: Option<String>,
+    beats: Beats,
     lagged: u64,
     gaps: u64,
 }
@@ -130,6 +134,7 @@ impl Node {
             Input::Bus(id, event) => self.on_bus(now, id, event),
             Input::Ask(ask) => self.on_ask(now, ask),
             Input::CarriedOut(errand, code, text) => self.on_carried_out(now, errand, code, text),
+            Input::Suspicion(suspicion) => self.on_suspicion(now, suspicion),
             Input::Reload(settings) => self.on_reload(now, settings),
             Input::Stop => self.on_stop(),
             Input::Timeout => {}
@@ -150,10 +155,10 @@ impl Node {
         let beat = (!self.peers.is_empty()).then_some(self.beat_at);
         let batches =
             self.batches.iter().filter_map(|(object, batch)| batch.deadline(self.batching(*object)?));
-        let peers = self.peers.values().flat_map(|entry| [entry.peer.deadline(), entry.outgoing.deadline()]);
+        let peers = self.peers.values().flat_map(Entry::deadlines);
         let strangers = self.links.values().filter_map(Role::deadline);
         let questions = self.questions.deadline();
-        beat.into_iter().chain(batches).chain(peers.flatten()).chain(strangers).chain(questions).min()
+        beat.into_iter().chain(batches).chain(peers).chain(strangers).chain(questions).min()
     }
 
     /// Returns the settings in force.
@@ -254,6 +259,7 @@ impl Node {
         if let Some(state) = entry.peer.tick(now) {
             self.on_state(now, name, state);
         }
+        self.miss_beats(now, name);
         self.dial_if_due(now, name);
     }
 
@@ -319,6 +325,7 @@ impl Node {
                 incoming: None,
                 trouble_out: None,
                 trouble_in: None,
+                beats: Beats::default(),
                 lagged: 0,
                 gaps: 0,
             });
@@ -346,8 +353,16 @@ impl Node {
 }
 
 impl Entry {
+    fn deadlines(&self) -> impl Iterator<Item = Instant> + use<> {
+        [self.peer.deadline(), self.outgoing.deadline(), self.beats_deadline()].into_iter().flatten()
+    }
+
     fn is_due(&self, now: Instant) -> bool {
-        [self.peer.deadline(), self.outgoing.deadline()].into_iter().flatten().any(|at| at <= now)
+        self.deadlines().any(|at| at <= now)
+    }
+
+    fn trouble(&self) -> Option<&String> {
+        [&self.trouble_out, &self.trouble_in, &self.beats.trouble].into_iter().find_map(Option::as_ref)
     }
 
     fn member(&self, name: &Arc<str>) -> Member {
@@ -362,7 +377,7 @@ impl Entry {
             complete: self.incoming.as_ref().is_some_and(|incoming| incoming.receiver.is_complete()),
             lagged: self.lagged + self.outgoing.sender().map_or(0, Sender::lagged),
             gaps: self.gaps + self.incoming.as_ref().map_or(0, |incoming| incoming.receiver.gaps()),
-            trouble: self.trouble_out.as_ref().or(self.trouble_in.as_ref()).cloned(),
+            trouble: self.trouble().cloned(),
         }
     }
 }

@@ -54,6 +54,9 @@ impl Daemon {
         if !self.cluster.reload(new.plan.clone(), listening, changes.kept.clone()) {
             tracing::warn!("the cluster thread is busy and takes the new settings later");
         }
+        if !self.heartbeat.reload(new.heartbeats()) {
+            tracing::warn!("the heartbeat thread is stopped and takes the new settings later");
+        }
         self.wanted = new;
         Ok(changes)
     }

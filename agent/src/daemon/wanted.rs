@@ -2,7 +2,8 @@
 //!
 //! Invariants: 1. every part of [`Wanted`] that a configuration can set is in one row of `PARTS`; 2. a row either
 //! takes effect as a whole on a reload or keeps its value until a restart, and the schema table says the same of it.
-use crate::host::{cluster::Plan, counting, mesh::Listen};
+use crate::host::{cluster::Plan, counting, heartbeat, mesh::Listen};
+use convoy_core::time::Span;
 use tracing::level_filters::LevelFilter;
 
 /// What the configuration asks for; again on every reload.
@@ -10,6 +11,8 @@ use tracing::level_filters::LevelFilter;
 pub struct Wanted {
     /// The cluster thread's part. Its incarnation is set by the daemon, not by the caller.
     pub plan: Plan,
+    /// Time between heartbeat datagrams; those on the mesh's connections are in the plan.
+    pub heartbeat: Span,
     /// Sockets of the mesh listener; none on a node that is alone.
     pub listen: Vec<Listen>,
     /// The kernel's part.
@@ -30,6 +33,20 @@ pub struct Changes {
 }
 
 impl Wanted {
+    /// Returns the heartbeat thread's part.
+    pub(super) fn heartbeats(&self) -> heartbeat::Plan {
+        let Plan { node, dialling } = &self.plan;
+        heartbeat::Plan {
+            name: node.name.clone(),
+            incarnation: node.incarnation,
+            peers: node.peers.clone(),
+            address: dialling.source,
+            port: dialling.port,
+            interval: self.heartbeat,
+            start_delay: node.start_delay,
+        }
+    }
+
     /// Returns what is to be in force after `new` was read while this was, and what differs.
     pub fn followed_by(&self, mut new: Self) -> (Self, Changes) {
         new.plan.node.incarnation = self.plan.node.incarnation;
@@ -100,7 +117,7 @@ const PARTS: &[Part] = &[
     live!("control_group", plan.node.standing.control_group),
     live!("idle_timeout", plan.node.standing.idle),
     live!("peers", plan.node.peers),
-    live!("heartbeats_per_sec", plan.node.heartbeat),
+    live!("heartbeats_per_sec", heartbeat),
     live!("heartbeat_start_delay", plan.node.start_delay),
     live!("connect_timeout", plan.node.connect),
     live!("reconnect_interval", plan.node.reconnect),

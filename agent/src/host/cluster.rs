@@ -5,12 +5,14 @@
 //! netlink or maps, so heartbeats are never late because of them.
 mod agreed;
 mod ask;
+mod beats;
 
 pub use agreed::Done;
 
 use super::{
     control::Query,
     counting::{Report, State},
+    heartbeat,
     mesh::{Dialling, Listening, Mesh},
 };
 use crate::sys::wake::{Sleeper, Wake};
@@ -66,6 +68,8 @@ pub struct Inbox {
     pub questions: Receiver<Query>,
     /// Commands of members that were carried out.
     pub done: Receiver<Done>,
+    /// From the heartbeat thread.
+    pub heartbeats: heartbeat::Link,
     /// Told when the thread ends, however it ends: without it the daemon would look alive.
     pub ends: Sender<&'static str>,
 }
@@ -160,6 +164,7 @@ pub fn spawn(
 struct Cluster {
     mesh: Rc<Mesh>,
     agreed: Rc<Agreed>,
+    heartbeats: heartbeat::Link,
     /// The latest word of the sampler on the kernel's side; none while the programs are being loaded.
     kernel: RefCell<Option<State>>,
     /// Options whose new value waits for a restart.
@@ -186,8 +191,13 @@ async fn run(
         Role::Node => Node::new(node, now).awaiting_counts(),
         Role::Manager => Node::new(node, now),
     });
-    let cluster =
-        Rc::new(Cluster { mesh: mesh.clone(), agreed, kernel: RefCell::default(), kept: RefCell::default() });
+    let cluster = Rc::new(Cluster {
+        mesh: mesh.clone(),
+        agreed,
+        heartbeats: inbox.heartbeats.clone(),
+        kernel: RefCell::default(),
+        kept: RefCell::default(),
+    });
     wake.wake(); // the bus may have something already
     tokio::task::spawn_local(cluster.take_in(inbox, orders, wake));
     mesh.run(listeners).await;
@@ -213,6 +223,7 @@ impl Cluster {
             orders.try_iter().for_each(|order| self.obey(order));
             self.take_from_bus();
             inbox.done.try_iter().for_each(|done| self.take_done(&done));
+            inbox.heartbeats.events().try_iter().for_each(|event| self.take_beats(&event));
             inbox.questions.try_iter().for_each(|query| self.answer(&query));
             for report in inbox.reports.try_iter() {
                 self.take_report(report);

@@ -10,6 +10,7 @@ use crate::{
     sys::net::ListenOptions,
 };
 use convoy_core::{
+    bounds,
     config::schema::Level,
     group::view::Role,
     node::{self, Batching, Standing},
@@ -47,7 +48,8 @@ impl Settings {
                 .filter(|_| !self.is_solo())
                 .map(|(name, address)| (name.shared(), address))
                 .collect(),
-            heartbeat: self.heartbeat_interval,
+            heartbeat: self.heartbeat_interval.max(bounds::MESH_HEARTBEAT_MIN),
+            heartbeat_port: Some(self.mesh.peer_port),
             start_delay: self.heartbeat_start_delay,
             connect: self.mesh.connect_timeout,
             reconnect: self.mesh.reconnect_interval,
@@ -59,6 +61,7 @@ impl Settings {
         let defaults = counting::Settings::new(counted.bpffs, counted.cgroup, state);
         Wanted {
             plan: Plan { node, dialling },
+            heartbeat: self.heartbeat_interval,
             listen: if self.is_solo() { vec![] } else { self.listens.iter().map(listen).collect() },
             level: level(self.debug_level),
             sampling: counting::Options { delay: spacing, audit_period: self.audit_interval },

@@ -68,6 +68,7 @@ pub(crate) fn settings(n: usize, nodes: usize) -> Settings {
         build: "sim".into(),
         peers: (0..nodes).filter(|peer| *peer != n).map(|peer| (name(peer).into(), address(peer))).collect(),
         heartbeat: Span::from_ms(100),
+        heartbeat_port: None,
         start_delay: Span::ZERO,
         connect: Span::from_secs(5),
         reconnect: Span::from_secs(1),

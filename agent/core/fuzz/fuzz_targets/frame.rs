@@ -63,6 +63,7 @@ fn settings() -> Settings {
         build: "".into(),
         peers: [("b".into(), PEER)].into(),
         heartbeat: Span::from_ms(100),
+        heartbeat_port: None,
         start_delay: Span::ZERO,
         connect: Span::from_secs(5),
         reconnect: Span::from_secs(1),

@@ -1,5 +1,5 @@
 //! What goes into a node and what comes out of it.
-use super::{LinkId, Settings};
+use super::{LinkId, Settings, Suspicion};
 use crate::{
     counters::Changes,
     group::{
@@ -37,6 +37,8 @@ pub enum Input<'a> {
     Wrote(LinkId, usize),
     /// The connection ended or never stood; the text says how, for people.
     Closed(LinkId, &'a str),
+    /// A peer's heartbeat datagrams have stopped, or come again.
+    Suspicion(Suspicion<'a>),
     /// What the bus delivers, and this process's name on it.
     Bus(Option<MemberId>, &'a bus::Event),
     /// Give a command to members; answered with [`Output::Answers`].

@@ -23,6 +23,8 @@ pub struct Settings {
     /// Time between heartbeats, [`HEARTBEAT_MIN`](crate::bounds::HEARTBEAT_MIN) to
     /// [`HEARTBEAT_MAX`](crate::bounds::HEARTBEAT_MAX).
     pub heartbeat: Span,
+    /// UDP port on which the driver hears heartbeat datagrams; `None` when it hears none, and nobody misses them.
+    pub heartbeat_port: Option<u16>,
     /// Time after this node's start before a peer's silence counts against it.
     pub start_delay: Span,
     /// Longest wait for a connection to stand.

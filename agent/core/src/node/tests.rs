@@ -8,6 +8,7 @@ use alloc::{format, string::ToString, vec};
 use convoy_common::{addr::Host, count::Count, prefix::Prefix};
 
 mod reload;
+mod suspicion;
 
 /// Nodes by address; every connection is a pair of link ids, one on each side.
 struct Net {
@@ -31,6 +32,7 @@ fn settings(name: &str, peers: &[(&str, u8)]) -> Settings {
         build: "test".into(),
         peers: peers.iter().map(|(name, n)| ((*name).into(), address(*n))).collect(),
         heartbeat: Span::from_ms(100),
+        heartbeat_port: None,
         start_delay: Span::ZERO,
         connect: Span::from_secs(5),
         reconnect: Span::from_secs(1),

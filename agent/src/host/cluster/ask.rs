@@ -1,5 +1,5 @@
 //! What a control client is told, read off the node.
-use super::{Cluster, table_name};
+use super::{Cluster, beats, table_name};
 use crate::host::{
     control::{
         Answer, Query,
@@ -51,6 +51,8 @@ impl Cluster {
         let role = node.settings().standing.role;
         let mut troubles = members.iter().filter_map(trouble).collect::<Vec<_>>();
         troubles.extend(kernel.iter().flat_map(kernel_troubles));
+        let heartbeats = self.heartbeats.snapshot();
+        troubles.extend(heartbeats.trouble.iter().map(ToString::to_string));
         troubles.extend(self.kept.borrow().iter().map(|option| {
             format!("{option} is another in the configuration; restart convoyd for it to take effect")
         }));
@@ -78,6 +80,7 @@ impl Cluster {
             drift: self.drift(),
             bus: self.bus_status(node),
             mesh: self.mesh_status(node),
+            heartbeats: beats::status(&heartbeats),
             troubles,
         }
     }
@@ -126,7 +129,13 @@ impl Cluster {
 
     fn member_rows(&self, node: &Node) -> Vec<MemberRow> {
         let now = self.mesh.now();
+        let (heartbeats, heard_now) = (self.heartbeats.snapshot(), self.heartbeats.now());
+        let heartbeats = |name: &str| {
+            let found = heartbeats.peers.iter().find(|beats| *beats.name == *name);
+            found.map(|beats| beats::row(beats, heard_now))
+        };
         let row = |member: Member| MemberRow {
+            heartbeats: heartbeats(&member.name),
             name: member.name.to_string(),
             address: member.address.map(|address| address.to_string()),
             state: member.state.to_string(),
@@ -252,6 +261,6 @@ fn trouble(member: &Member) -> Option<String> {
     clippy::cast_precision_loss,
     reason = "for people and scripts; 53 bits hold a century of microseconds"
 )]
-fn seconds(span: Span) -> f64 {
+pub(super) fn seconds(span: Span) -> f64 {
     (span.as_ns() / 1_000_000) as f64 / 1_000.0
 }

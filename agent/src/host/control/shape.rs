@@ -1,5 +1,6 @@
 //! The JSON of requests and answers. Documented in docs/control.md; fields are added, never renamed.
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 pub mod all;
 pub mod config;
@@ -131,6 +132,9 @@ pub struct Status {
     pub bus: BusStatus,
     /// What crossed the mesh since the start.
     pub mesh: MeshStatus,
+    /// The thread that says that this node lives, and hears who else does.
+    #[serde(default)]
+    pub heartbeats: HeartbeatStatus,
     /// What an operator should look at; empty when all is well.
     pub troubles: Vec<String>,
 }
@@ -220,6 +224,21 @@ pub struct MeshStatus {
     pub refused: u64,
 }
 
+/// Heartbeat datagrams in `status`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HeartbeatStatus {
+    /// How their thread runs beside others: `real-time`, `nice` or `ordinary`.
+    pub priority: String,
+    /// Sent, to all nodes together.
+    pub sent: u64,
+    /// Arrived and not taken, by reason: `foreign`, `version`, `damaged`, `unknown`, `address`.
+    pub refused: BTreeMap<String, u64>,
+    /// Times that suspicions had to wait for the cluster thread because too many did.
+    pub deferred: u64,
+    /// The most seconds by which the thread ran late since the start.
+    pub late_max_s: f64,
+}
+
 /// Answer to `membership`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Membership {
@@ -253,6 +272,40 @@ pub struct MemberRow {
     pub gaps: u64,
     /// What stands between this node and it.
     pub trouble: Option<String>,
+    /// Its heartbeat datagrams; none for this node.
+    #[serde(default)]
+    pub heartbeats: Option<Heartbeats>,
+}
+
+/// One node's heartbeat datagrams, since the start of this one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Heartbeats {
+    /// Seconds since one arrived; none if none did.
+    pub heard_s: Option<f64>,
+    /// They have stopped.
+    pub suspect: bool,
+    /// Life of the process that sends them.
+    pub incarnation: Option<u64>,
+    /// Seconds between two, as it says.
+    pub interval_s: Option<f64>,
+    /// Taken.
+    pub heard: u64,
+    /// Never arrived.
+    pub lost: u64,
+    /// Arrived after a later one.
+    pub reordered: u64,
+    /// Arrived again.
+    pub repeated: u64,
+    /// Of an earlier life, or very late.
+    pub stale: u64,
+    /// Of this node to that one: not taken by the kernel.
+    pub unsent: u64,
+    /// Times they stopped.
+    pub suspicions: u64,
+    /// Epoch of the agreed view as it says; 0 when it has none.
+    pub view_epoch: u64,
+    /// Digest of that view, hexadecimal.
+    pub view_digest: String,
 }
 
 /// Answer to `shared list`.

@@ -121,6 +121,7 @@ fn settings(name: &str, peers: &[&str]) -> Settings {
         build: "".into(),
         peers: peers.iter().map(|peer| ((*peer).into(), address(peer))).collect(),
         heartbeat: Span::from_ms(100),
+        heartbeat_port: None,
         start_delay: Span::ZERO,
         connect: Span::from_secs(5),
         reconnect: Span::from_secs(1),
