@@ -50,6 +50,9 @@ pub const BUS_MESSAGE_MAX: usize = 1_000_000;
 /// Own messages that wait in an engine at once. One more is refused until half of them have gone.
 /// chosen: commands and announcements are rare; a burst of these fills a gigabit link for a tenth of a second.
 pub const BUS_QUEUE_MAX: usize = 1_024;
+/// Bytes of own messages that wait in an engine at once, and of events that wait to be polled. The same action; what
+/// others send then stays with the engine's own daemon. chosen: several of the longest messages.
+pub const BUS_QUEUE_BYTES_MAX: usize = 16 << 20;
 
 const _: () = assert!(FRAME_ENTRIES_MAX * 28 + 64 <= FRAME_PAYLOAD_MAX);
 const _: () = assert!(CURRENT_MAX as u64 * NODES_MAX as u64 <= u32::MAX as u64);
