@@ -22,6 +22,7 @@ mod lab;
 mod mail;
 mod net;
 mod place;
+pub mod prng;
 mod process;
 mod require;
 mod sockets;
