@@ -16,6 +16,7 @@
 
 mod agent;
 mod cgroup;
+pub mod conformance;
 mod guard;
 mod host;
 mod lab;
