@@ -16,12 +16,14 @@
 
 mod agent;
 mod cgroup;
+pub mod conformance;
 mod guard;
 mod host;
 mod lab;
 mod mail;
 mod net;
 mod place;
+pub mod prng;
 mod process;
 mod require;
 mod sockets;
