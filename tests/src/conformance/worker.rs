@@ -113,8 +113,8 @@ impl<A: BufRead, O: Write> RemoteBus<A, O> {
         self.trouble.as_ref()
     }
 
-    /// Sends an order and returns the lines of its answer.
-    fn order(&mut self, order: &str) -> Option<Vec<String>> {
+    /// Sends an order, also one that only some workers know, and returns the lines of its answer.
+    pub fn order(&mut self, order: &str) -> Option<Vec<String>> {
         if self.trouble.is_some() {
             return None;
         }
