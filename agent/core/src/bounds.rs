@@ -59,6 +59,9 @@ pub const BUS_MESSAGE_MAX: usize = 1_000_000;
 /// Own messages that wait in an engine at once. One more is refused until half of them have gone.
 /// chosen: commands and announcements are rare; a burst of these fills a gigabit link for a tenth of a second.
 pub const BUS_QUEUE_MAX: usize = 1_024;
+/// Bytes of own messages that wait in an engine at once, and of events that wait to be polled. The same action; what
+/// others send then stays with the engine's own daemon. chosen: several of the longest messages.
+pub const BUS_QUEUE_BYTES_MAX: usize = 16 << 20;
 /// Own messages on their way at once; those after them wait in the node. chosen: an engine never gets full of them.
 pub const BUS_WINDOW: usize = 64;
 /// Bytes of own messages that wait in the node. A command or an answer that would exceed it is refused and counted.
