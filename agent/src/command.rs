@@ -5,6 +5,7 @@
 //! about; see `host::control`.
 mod all;
 mod args;
+mod cluster;
 mod config;
 mod drift;
 mod failed;
@@ -95,6 +96,7 @@ pub fn render(request: &Request, line: &str, style: Style, to: &mut impl Write) 
         Request::SharedShow { .. } => tree::write(&parse::<SharedShow>(line)?, style, to)?,
         Request::SharedQuery { .. } => object::write(&parse::<SharedQuery>(line)?, style, to)?,
         Request::SharedTop { .. } => top::write(&parse::<SharedTop>(line)?, style, to)?,
+        Request::Cluster | Request::Reset => cluster::write(&parse(line)?, style, to)?,
         Request::All(all) => {
             let inner = serde_json::from_str(&all.line).map_err(io::Error::from)?;
             all::write(&inner, &parse(line)?, style, to)?;

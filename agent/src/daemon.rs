@@ -15,6 +15,7 @@ pub use wanted::{Changes, Wanted};
 
 use crate::{
     host::{
+        bus,
         cluster::{self, Agreement, ClusterThread, Inbox},
         control::{Command, Commands, Control, Desk, Questions},
         counting, errands, heartbeat,
@@ -22,7 +23,7 @@ use crate::{
     },
     sys::{log::Log, wake::Wake},
 };
-use convoy_core::group::{Solo, view::Role};
+use convoy_core::group::view::Role;
 use crossbeam_channel::{Receiver, bounded, unbounded};
 use directories::Directories;
 use sd_notify::NotifyState;
@@ -141,7 +142,10 @@ impl Daemon {
         let at_desk = desk.clone();
         errands::serve(to_carry_out, done, wake.clone(), Arc::new(move |errand| at_desk.carry_out(errand)))
             .map_err(Error::Resources)?;
-        let agreement = Agreement { bus: Box::new(Solo::new(std::process::id())), errands };
+        let agreement = Agreement {
+            bus: bus::spawn(wanted.plan.bus.clone(), wake.clone()).map_err(Error::Resources)?,
+            errands,
+        };
         // Greets the peers and learns their counts while the kernel programs are loaded; tells its own after that.
         // Should that fail, dropping it says goodbye.
         let cluster = cluster::spawn(wanted.plan.clone(), listening, agreement, inbox, wake.clone())

@@ -3,6 +3,7 @@
 //! Invariants: 1. [`load`] either gives settings or a report with every error found, never both; 2. whatever is not set has
 //! the default of the schema table; 3. nothing here is started, opened for writing or looked up in the network.
 //! Source: reference sections 1.7 to 1.10, 2.1, 2.4, 3.1 and 3.3.
+use crate::host::bus;
 use convoy_core::{
     config::{
         diagnostic::Diagnostics,
@@ -74,6 +75,23 @@ pub struct Settings {
     pub audit_interval: Span,
     /// Connections to the other nodes.
     pub mesh: Mesh,
+    /// The bus on which the members agree.
+    pub bus: BusSettings,
+}
+
+/// The bus on which the members agree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BusSettings {
+    /// What carries it.
+    pub engine: bus::Engine,
+    /// Silence after which its members form anew, 50 ms to 10 s.
+    pub token: Span,
+    /// Whether its messages are encrypted.
+    pub encryption: bool,
+    /// Where the members' secret is.
+    pub key_file: Option<PathBuf>,
+    /// Its UDP port on every member.
+    pub port: u16,
 }
 
 /// One socket of `ECCluster_Listener`.

@@ -6,10 +6,12 @@
 mod agreed;
 mod ask;
 mod beats;
+mod view;
 
 pub use agreed::Done;
 
 use super::{
+    bus::{self, BusHandle},
     control::Query,
     counting::{Report, State},
     heartbeat,
@@ -19,7 +21,7 @@ use crate::sys::wake::{Sleeper, Wake};
 use agreed::Agreed;
 use convoy_common::count::Direction;
 use convoy_core::{
-    group::{bus::Bus, questions::Errand, view::Role},
+    group::{bus::Bus as _, questions::Errand, view::Role},
     node::{Input, Node, Settings},
     wire::Object,
 };
@@ -39,6 +41,8 @@ pub struct Plan {
     pub node: Settings,
     /// How it reaches the others.
     pub dialling: Dialling,
+    /// What carries the bus.
+    pub bus: bus::Plan,
 }
 
 /// From the daemon to the cluster thread.
@@ -77,7 +81,7 @@ pub struct Inbox {
 /// What the cluster thread reaches the others by, and has them reach this host by.
 pub struct Agreement {
     /// The bus; it wakes the cluster thread when it has something to deliver.
-    pub bus: Box<dyn Bus + Send>,
+    pub bus: BusHandle,
     /// Where commands of members are carried out.
     pub errands: Sender<Errand>,
 }
@@ -179,10 +183,11 @@ async fn run(
     orders: Receiver<Order>,
     wake: Wake,
 ) {
-    let Plan { node, dialling } = plan;
+    let Plan { node, dialling, bus: _ } = plan;
     let Agreement { mut bus, errands } = agreement;
     bus.join();
-    let agreed = Rc::new(Agreed::new(bus, errands, wake.clone()));
+    let agreed = Rc::new(Agreed::new(bus, errands, inbox.heartbeats.clone(), wake.clone()));
+    let ending = agreed.clone();
     let outlet = {
         let agreed = agreed.clone();
         move |output, now| agreed.carry_out(output, now)
@@ -201,6 +206,7 @@ async fn run(
     wake.wake(); // the bus may have something already
     tokio::task::spawn_local(cluster.take_in(inbox, orders, wake));
     mesh.run(listeners).await;
+    ending.stop();
 }
 
 impl Cluster {
@@ -238,7 +244,8 @@ impl Cluster {
             Order::Stop => self.mesh.feed(Input::Stop),
             Order::Reload { plan, listening, kept, done } => {
                 *self.kept.borrow_mut() = kept;
-                let Plan { node, dialling } = *plan;
+                let Plan { node, dialling, bus } = *plan;
+                self.agreed.reload(bus);
                 self.mesh.set_dialling(dialling);
                 self.mesh.listen(listening);
                 self.mesh.feed(Input::Reload(node));

@@ -41,6 +41,8 @@ pub const SOCKET_NAME: &str = "convoyd.sock";
 pub struct Query {
     /// What is asked.
     pub request: Request,
+    /// Who asks, for the log: number and name of a user, and the node when it is another one.
+    pub caller: String,
     /// Where the answer goes; it holds one.
     pub reply: Sender<Result<Answer, Failure>>,
 }
@@ -60,9 +62,9 @@ impl Questions {
     }
 
     /// Asks, and waits for the answer.
-    fn ask(&self, request: Request) -> Result<Answer, Failure> {
+    fn ask(&self, request: Request, caller: String) -> Result<Answer, Failure> {
         let (reply, answer) = bounded(1);
-        match self.queue.try_send(Query { request, reply }) {
+        match self.queue.try_send(Query { request, caller, reply }) {
             Ok(()) => self.wake.wake(),
             Err(TrySendError::Full(_)) => return Err(Failure::new("too many questions at once; ask again")),
             Err(TrySendError::Disconnected(_)) => return Err(Failure::new("convoyd is stopping")),
@@ -134,7 +136,7 @@ fn accept(listener: &UnixListener, desk: &Desk) {
 }
 
 fn serve(stream: &UnixStream, desk: &Desk) -> io::Result<()> {
-    let user = process::peer_user(stream)?;
+    let caller = desk::Caller::local(process::peer_user(stream)?);
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut requests = BufReader::new(stream);
@@ -153,7 +155,7 @@ fn serve(stream: &UnixStream, desk: &Desk) -> io::Result<()> {
             Err(Failure::new("the request is longer than 4096 bytes, or ends without a newline"))
         };
         match request {
-            Ok(asked) => desk.answer(asked, user, &mut answers)?,
+            Ok(asked) => desk.answer(asked, &caller, &mut answers)?,
             Err(failure) => serde_json::to_writer(&mut answers, &failure)?,
         }
         answers.write_all(b"\n")?;

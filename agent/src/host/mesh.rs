@@ -237,7 +237,12 @@ impl Mesh {
                     link.close();
                 }
             }
-            Output::Event(event) => tell(&event),
+            Output::Event(event) => {
+                tell(&event);
+                if matches!(event, Event::View(_) | Event::BusLost(_)) {
+                    (self.bus)(Output::Event(event), self.now());
+                }
+            }
             Output::Stopped => self.stopped.notify_one(),
             output @ (Output::Multicast(_) | Output::CarryOut(_) | Output::Answers(..)) => {
                 (self.bus)(output, self.now());

@@ -3,6 +3,7 @@ use super::Settings;
 use crate::{
     daemon::Wanted,
     host::{
+        bus,
         cluster::Plan,
         counting,
         mesh::{Dialling, Listen},
@@ -57,10 +58,22 @@ impl Settings {
             replicate: self.objects.iter().map(|(object, settings)| (*object, batching(settings))).collect(),
         };
         let dialling = Dialling { port: self.mesh.peer_port, source: self.address, buffer: self.mesh.buffer };
+        let bus = bus::Plan {
+            engine: self.bus.engine,
+            corosync: bus::Settings {
+                group: self.cluster_group.as_str().into(),
+                nodes: self.peers.iter().map(|(name, address)| (name.shared(), *address)).collect(),
+                port: self.bus.port,
+                token: self.bus.token,
+                encryption: self.bus.encryption,
+                key_file: self.bus.key_file.clone(),
+                dir: state.join("corosync"),
+            },
+        };
         let hosts_max = |object| self.objects.get(&object).map(|settings| settings.max_size);
         let defaults = counting::Settings::new(counted.bpffs, counted.cgroup, state);
         Wanted {
-            plan: Plan { node, dialling },
+            plan: Plan { node, dialling, bus },
             heartbeat: self.heartbeat_interval,
             listen: if self.is_solo() { vec![] } else { self.listens.iter().map(listen).collect() },
             level: level(self.debug_level),
@@ -134,10 +147,15 @@ mod tests {
     type Case = (&'static str, &'static str, Live);
 
     const CASES: &[Case] = &[
-        ("cluster { enabled = false }", "peers ECCluster_Listener", Live::Yes),
+        ("cluster { enabled = false }", "peers ECCluster_Listener bus_engine", Live::Yes),
         ("cluster { nodename = mx2 }", "nodename", Live::Restart),
         ("cluster { nodeaddr = 10.0.0.9 }", "nodeaddr", Live::Yes),
         ("cluster { cluster_group = other }", "cluster_group", Live::Restart),
+        ("cluster { bus_engine = solo }", "bus_engine", Live::Yes),
+        ("cluster { bus_token = 0.1 }", "bus_token", Live::Yes),
+        ("cluster { bus_encryption = false }", "bus_encryption", Live::Yes),
+        ("cluster { bus_key_file = /k }", "bus_key_file", Live::Yes),
+        ("msgc_server { port = 9 }", "port", Live::Yes),
         ("cluster { control_group = other }", "control_group", Live::Yes),
         ("cluster { heartbeats_per_sec = 5 }", "heartbeats_per_sec", Live::Yes),
         ("cluster { heartbeat_start_delay = 5 }", "heartbeat_start_delay", Live::Yes),

@@ -25,7 +25,8 @@ fn without_the_program_the_bus_says_so_and_goes_on_trying() -> Result<()> {
     // The library is found, the program is not: the usual places of programs are empty.
     let text = engines.plan_of(0);
     let hide = "mount -t tmpfs tmpfs /usr/sbin && exec \"$@\"";
-    let program = std::env::current_exe()?.parent().and_then(std::path::Path::parent).map(|dir| dir.join("bus"));
+    let program =
+        std::env::current_exe()?.parent().and_then(std::path::Path::parent).map(|dir| dir.join("bus"));
     let program = program.expect("a directory above");
     let launch = host.launch("unshare").args(["--mount", "--propagation", "private", "sh", "-c", hide, "sh"]);
     let (process, orders, answers) = launch.arg(program).arg(text).env("PATH", "/bin").converse("hidden")?;

@@ -73,7 +73,9 @@ struct Membership {
 /// What keeps this process off the bus.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("libcpg cannot be loaded: {0}; install it (Debian: corosync and libcpg4), or set bus_engine = solo")]
+    #[error(
+        "libcpg cannot be loaded: {0}; install it (Debian: corosync and libcpg4), or set bus_engine = solo"
+    )]
     Library(libloading::Error),
     #[error(transparent)]
     Corosync(#[from] Trouble),
@@ -139,7 +141,9 @@ impl Engine {
             self.link = Link::Absent;
         }
         if self.adopted && self.is_open() {
-            tracing::warn!("the corosync in use was not started by convoyd: its configuration stays as it is");
+            tracing::warn!(
+                "the corosync in use was not started by convoyd: its configuration stays as it is"
+            );
         }
         let restart = match self.corosync.as_mut().map(|corosync| corosync.reload(&self.intent.settings)) {
             Some(Ok(Reloaded::Restart)) => true,

@@ -83,7 +83,8 @@ impl Front {
     pub(super) fn stop(&mut self) -> Result<(), Stopped> {
         let Some(thread) = self.thread.take() else { return Ok(()) };
         self.shared.want(|intent| intent.stop = true);
-        let ended = |within| self.ended.recv_timeout(within) != Err(crossbeam_channel::RecvTimeoutError::Timeout);
+        let ended =
+            |within| self.ended.recv_timeout(within) != Err(crossbeam_channel::RecvTimeoutError::Timeout);
         if !ended(STOP_WITHIN) {
             // A stopped corosync answers nothing; dead it ends every wait for it.
             self.shared.kill();

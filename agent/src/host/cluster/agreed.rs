@@ -3,22 +3,27 @@
 //! Commands of members are carried out on threads of their own (`host::errands`): they ask this thread themselves.
 use super::Cluster;
 use crate::{
-    host::control::{
-        Answer, Query,
-        shape::{
-            Failure,
-            all::{AllAnswers, AllRequest, NodeAnswer},
+    host::{
+        bus::{self, BusHandle},
+        control::{
+            Answer, Query,
+            shape::{
+                Failure,
+                all::{AllAnswers, AllRequest, NodeAnswer},
+            },
         },
+        heartbeat,
     },
     sys::wake::Wake,
 };
 use convoy_core::{
     group::{
-        bus::{Bus, MemberId, Unsent},
+        bus::{Bus as _, MemberId, Unsent},
         questions::{Answered, Ask, Errand, Outcome, To, Token},
     },
-    node::{Input, Output},
+    node::{Event, Input, Output},
     time::{Instant, Span},
+    wire::beat,
 };
 use crossbeam_channel::Sender;
 use std::{
@@ -39,7 +44,11 @@ pub struct Done {
 
 /// See the module.
 pub(super) struct Agreed {
-    pub(super) bus: RefCell<Box<dyn Bus>>,
+    /// None once it was stopped.
+    bus: RefCell<Option<BusHandle>>,
+    heartbeats: heartbeat::Link,
+    /// When the present view was taken, on the clock of the heartbeats.
+    view_since: Cell<Instant>,
     /// Wakes this thread: an engine that has something to deliver at once is read in the next turn.
     wake: Wake,
     errands: Sender<Errand>,
@@ -62,9 +71,16 @@ pub(super) struct Traffic {
 }
 
 impl Agreed {
-    pub(super) fn new(bus: Box<dyn Bus>, errands: Sender<Errand>, wake: Wake) -> Self {
+    pub(super) fn new(
+        bus: BusHandle,
+        errands: Sender<Errand>,
+        heartbeats: heartbeat::Link,
+        wake: Wake,
+    ) -> Self {
         Self {
-            bus: RefCell::new(bus),
+            bus: RefCell::new(Some(bus)),
+            view_since: Cell::new(heartbeats.now()),
+            heartbeats,
             wake,
             errands,
             asked: RefCell::default(),
@@ -76,6 +92,38 @@ impl Agreed {
 
     pub(super) fn traffic(&self) -> Traffic {
         Traffic { sent: self.messages_sent.get(), received: self.messages_received.get() }
+    }
+
+    /// Returns how the bus fares; none once it was stopped.
+    pub(super) fn state(&self) -> Option<bus::State> {
+        self.bus.borrow().as_ref().map(BusHandle::state)
+    }
+
+    /// Returns when the present view was taken, on the clock of the heartbeats.
+    pub(super) fn view_since(&self) -> Instant {
+        self.view_since.get()
+    }
+
+    pub(super) fn reload(&self, plan: bus::Plan) {
+        let Some(bus) = &mut *self.bus.borrow_mut() else { return };
+        if let Err(error) = bus.reload(plan) {
+            tracing::error!(%error, "the bus goes on as it was; raise LimitNOFILE or TasksMax and reload");
+        }
+    }
+
+    /// Leaves the bus and ends what carries it.
+    pub(super) fn stop(&self) {
+        let Some(bus) = self.bus.borrow_mut().take() else { return };
+        if let Err(error) = bus.stop() {
+            tracing::warn!("{error}");
+        }
+    }
+
+    /// Leaves the bus and joins it again: the next view is agreed on anew.
+    pub(super) fn rejoin(&self) {
+        let Some(bus) = &mut *self.bus.borrow_mut() else { return };
+        bus.leave();
+        bus.join();
     }
 
     /// Carries out what the node wants of the bus.
@@ -93,18 +141,21 @@ impl Agreed {
                     asked.tell(answers, now);
                 }
             }
-            Output::Dial(..) | Output::Send(..) | Output::Close(_) | Output::Event(_) | Output::Stopped => {
+            Output::Event(Event::View(view)) => {
+                self.view_since.set(self.heartbeats.now());
+                self.heartbeats.say(beat::View { epoch: view.epoch, digest: view.digest() });
+            }
+            Output::Event(_) => self.heartbeats.say(beat::View::default()),
+            Output::Dial(..) | Output::Send(..) | Output::Close(_) | Output::Stopped => {
                 unreachable!("the mesh carries these out")
             }
         }
     }
 
     fn multicast(&self, message: &[u8]) {
-        match self.bus.borrow_mut().multicast(message) {
-            Ok(()) => {
-                self.messages_sent.set(self.messages_sent.get() + 1);
-                self.wake.wake();
-            }
+        let Some(bus) = &mut *self.bus.borrow_mut() else { return };
+        match bus.multicast(message) {
+            Ok(()) => self.messages_sent.set(self.messages_sent.get() + 1),
             // It was lost a moment ago and the node does not know yet: the event is on its way.
             Err(Unsent::Absent) => tracing::debug!("a message for the bus came after its end"),
             Err(error @ (Unsent::Full | Unsent::TooLong)) => {
@@ -150,6 +201,7 @@ impl Cluster {
         for _ in 0..EVENTS_A_TURN {
             let (id, event) = {
                 let mut bus = self.agreed.bus.borrow_mut();
+                let Some(bus) = &mut *bus else { return };
                 match bus.poll() {
                     Some(event) => (bus.id(), event),
                     None => return,
@@ -173,7 +225,7 @@ impl Cluster {
         };
         let asked = Asked { since: self.mesh.now(), reply: query.reply.clone() };
         agreed.asked.borrow_mut().insert(token, asked);
-        let caller = format!("{}@{}", request.caller, self.mesh.node().settings().name);
+        let caller = format!("{}@{}", query.caller, self.mesh.node().settings().name);
         self.mesh.feed(Input::Ask(Ask {
             token,
             to,

@@ -4,8 +4,8 @@ use crate::host::{
     control::{
         Answer, Query,
         shape::{
-            BusStatus, Drift, Failure, KernelStatus, KernelTable, MemberCounts, MemberRow, Membership,
-            MeshStatus, ObjectStatus, Request, SharedList, Status,
+            Drift, Failure, KernelStatus, KernelTable, MemberCounts, MemberRow, Membership, MeshStatus,
+            ObjectStatus, Request, SharedList, Status,
         },
     },
     counting::State,
@@ -22,6 +22,10 @@ impl Cluster {
     pub(super) fn answer(&self, query: &Query) {
         let answer = match &query.request {
             Request::All(request) => return self.ask_all(request, query),
+            Request::Reset => {
+                self.reset(&query.caller);
+                Ok(Answer::Cluster(Box::new(self.cluster_info(&self.mesh.node()))))
+            }
             request => self.answer_to(request),
         };
         if query.reply.try_send(answer).is_err() {
@@ -35,7 +39,8 @@ impl Cluster {
             Request::Status => Ok(Answer::Status(Box::new(self.status(&node)))),
             Request::Membership => Ok(Answer::Membership(Membership { members: self.member_rows(&node) })),
             Request::SharedList => Ok(Answer::SharedList(SharedList { objects: objects(&node) })),
-            Request::All(_) => unreachable!("its answers come from the members"),
+            Request::Cluster => Ok(Answer::Cluster(Box::new(self.cluster_info(&node)))),
+            Request::All(_) | Request::Reset => unreachable!("taken before"),
             Request::Drift => Ok(Answer::Drift(self.drift())),
             Request::SharedShow { object, from }
             | Request::SharedQuery { object, from, .. }
@@ -51,6 +56,7 @@ impl Cluster {
         let role = node.settings().standing.role;
         let mut troubles = members.iter().filter_map(trouble).collect::<Vec<_>>();
         troubles.extend(kernel.iter().flat_map(kernel_troubles));
+        troubles.extend(self.bus_troubles(node));
         let heartbeats = self.heartbeats.snapshot();
         troubles.extend(heartbeats.trouble.iter().map(ToString::to_string));
         troubles.extend(self.kept.borrow().iter().map(|option| {
@@ -82,21 +88,6 @@ impl Cluster {
             mesh: self.mesh_status(node),
             heartbeats: beats::status(&heartbeats),
             troubles,
-        }
-    }
-
-    fn bus_status(&self, node: &Node) -> BusStatus {
-        let traffic = self.agreed.traffic();
-        let view = node.view();
-        BusStatus {
-            engine: "solo".into(),
-            epoch: view.map(|view| view.epoch),
-            members: view.map_or(0, |view| view.members.len()),
-            leader: view.and_then(|view| view.leader()).map(|leader| leader.card.name.to_string()),
-            forming: node.is_forming(),
-            sent: traffic.sent,
-            received: traffic.received,
-            unsent: node.unsent(),
         }
     }
 
@@ -174,7 +165,7 @@ fn kernel_status(state: &State) -> KernelStatus {
     }
 }
 
-fn role_name(role: Role) -> &'static str {
+pub(super) fn role_name(role: Role) -> &'static str {
     match role {
         Role::Node => "node",
         Role::Manager => "manager",

@@ -1,7 +1,7 @@
 //! From a snapshot to the JSON of an answer, on the client's own thread.
 use super::shape::{
     Drift, EntryRow, Failure, Membership, Request, SharedList, SharedQuery, SharedTop, Status,
-    all::AllAnswers,
+    all::AllAnswers, cluster::ClusterInfo,
 };
 use convoy_common::prefix::Prefix;
 use convoy_core::counters::{CidrTree, Row};
@@ -19,6 +19,8 @@ pub enum Answer {
     SharedList(SharedList),
     /// To `drift`.
     Drift(Drift),
+    /// To `cluster` and `cluster reset`.
+    Cluster(Box<ClusterInfo>),
     /// To `all`.
     All(AllAnswers),
     /// To every question about one view of an object.
@@ -38,6 +40,7 @@ impl Answer {
             Self::Status(status) => serde_json::to_writer(to, &status)?,
             Self::Membership(membership) => serde_json::to_writer(to, &membership)?,
             Self::SharedList(list) => serde_json::to_writer(to, &list)?,
+            Self::Cluster(info) => serde_json::to_writer(to, &info)?,
             Self::All(answers) => serde_json::to_writer(to, &answers)?,
             Self::Drift(drift) => serde_json::to_writer(to, &drift)?,
             Self::View { object, view, tree } => write_view(object, view, &tree, request, to)?,

@@ -1,6 +1,7 @@
 //! Where a request is answered, whoever brings it: a client of a socket, or a member over the bus.
 use super::{
     Commands, Questions,
+    commands::may_change,
     shape::{Failure, Request, all::Format, config::ConfigRequest},
 };
 use convoy_core::{bounds, group::questions::Errand};
@@ -23,22 +24,15 @@ pub(super) enum Asked {
 }
 
 impl Desk {
-    /// Answers a request of the user with this number, on one line of JSON without its newline.
-    pub(super) fn answer(&self, asked: Asked, user: u32, to: &mut impl Write) -> io::Result<()> {
+    /// Answers a request on one line of JSON without its newline.
+    pub(super) fn answer(&self, asked: Asked, caller: &Caller, to: &mut impl Write) -> io::Result<()> {
         let failure = match asked {
-            Asked::Node(Request::All(mut all)) => {
-                all.caller = caller(user);
-                let request = Request::All(all);
-                match self.questions.ask(request.clone()) {
-                    Ok(answer) => return answer.write(&request, to),
-                    Err(failure) => failure,
-                }
-            }
-            Asked::Node(request) => match self.questions.ask(request.clone()) {
+            Asked::Node(Request::Reset) if !may_change(caller.user) => denied("reset the membership"),
+            Asked::Node(request) => match self.questions.ask(request.clone(), caller.name.clone()) {
                 Ok(answer) => return answer.write(&request, to),
                 Err(failure) => failure,
             },
-            Asked::Config(request) => match self.commands.ask(request, user) {
+            Asked::Config(request) => match self.commands.ask(request, caller.user) {
                 Ok(answer) => return Ok(serde_json::to_writer(to, &answer)?),
                 Err(failure) => failure,
             },
@@ -65,7 +59,7 @@ impl Desk {
                 Err(Failure::new("a command for members cannot be one for members"))
             }
             Ok(asked) => self
-                .answer(asked, user_of(&errand.caller), &mut line)
+                .answer(asked, &Caller::on_bus(&errand.caller), &mut line)
                 .map_err(|error| Failure::new(error.to_string())),
             Err(failure) => Err(failure),
         };
@@ -100,15 +94,31 @@ pub(super) fn parse(line: &[u8]) -> Result<Asked, Failure> {
     read.map_err(|error| Failure::nonsense(&error))
 }
 
-/// Returns how a local user is named to the members: number and name. The sending node adds its own name.
-fn caller(user: u32) -> String {
-    let name = crate::sys::process::user_name(user).unwrap_or_else(|| "user".into());
-    format!("{user} {name}")
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Caller {
+    /// Number of the user on the host where it is.
+    user: u32,
+    /// Number and name; over the bus the name of its node too.
+    name: String,
 }
 
-/// Returns the number of the user that a member says gives a command. Who has no number may change nothing.
-fn user_of(caller: &str) -> u32 {
-    caller.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(NOBODY)
+impl Caller {
+    /// Returns the user with this number of this host.
+    pub(super) fn local(user: u32) -> Self {
+        let name = crate::sys::process::user_name(user).unwrap_or_else(|| "user".into());
+        Self { user, name: format!("{user} {name}") }
+    }
+
+    /// Returns who a member says gives a command; one without a number may change nothing.
+    fn on_bus(name: &str) -> Self {
+        let user = name.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(NOBODY);
+        Self { user, name: name.into() }
+    }
+}
+
+fn denied(what: &str) -> Failure {
+    Failure::new(format!("only root and convoyd's own user may {what}"))
 }
 
 /// Exit code of a command that was refused, as of the command line.

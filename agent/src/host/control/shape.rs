@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub mod all;
+pub mod cluster;
 pub mod config;
 
 /// A question, one line of JSON such as `{"ask":"shared query","object":"inbound_cidr","prefix":"10.0.0.0/8"}`.
@@ -46,6 +47,11 @@ pub enum Request {
         /// As above.
         from: Option<String>,
     },
+    /// What the members of the bus agree on.
+    Cluster,
+    /// Leave the bus and join it again; for root and the daemon's own user.
+    #[serde(rename = "cluster reset")]
+    Reset,
     /// Have nodes carry out a command, and gather their answers.
     All(all::AllRequest),
     /// How far the counts are from what the kernel's socket table says.

@@ -16,9 +16,6 @@ pub struct AllRequest {
     /// Longest wait for answers, milliseconds, at most 9 000.
     #[serde(default = "within_ms")]
     pub within_ms: u64,
-    /// Who gives it; set by the daemon from what the kernel says of the client.
-    #[serde(skip)]
-    pub caller: String,
 }
 
 /// What a command's line is, and how it is answered.

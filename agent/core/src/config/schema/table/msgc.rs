@@ -36,8 +36,7 @@ pub(super) const OPTIONS: &[Row] = &[
         "a restarted node is complete again when its peers have connected; one attempt a second costs nothing",
     ),
     Row::new(SERVER, "port", Kind::Int(&[(1, 65_535)]), "Port of group communication on every member.")
-        .default("4809")
-        .live(Live::NoEffect),
+        .default("4809"),
     Row::new(
         CLIENT,
         "reconnect_interval",
