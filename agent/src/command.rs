@@ -28,7 +28,7 @@ use crate::host::control::{
     client::{Client, ClientError},
     shape::{
         Drift, Membership, Request, SharedList, SharedQuery, SharedShow, SharedTop, Status,
-        all::{AllAnswers, AllRequest},
+        all::{AllAnswers, AllRequest, Flushed, Sent},
     },
 };
 use clap::Parser;
@@ -97,6 +97,13 @@ pub fn render(request: &Request, line: &str, style: Style, to: &mut impl Write) 
         Request::SharedQuery { .. } => object::write(&parse::<SharedQuery>(line)?, style, to)?,
         Request::SharedTop { .. } => top::write(&parse::<SharedTop>(line)?, style, to)?,
         Request::Cluster | Request::Reset => cluster::write(&parse(line)?, style, to)?,
+        Request::Broadcast(_) => {
+            writeln!(to, "sent to {}; see: retrieve", parse::<Sent>(line)?.nodes.join(", "))?;
+        }
+        Request::Flush => {
+            writeln!(to, "answers to {} commands forgotten", parse::<Flushed>(line)?.commands)?;
+        }
+        Request::Retrieve(_) => unreachable!("the console lays its answers out by the command they are to"),
         Request::All(all) => {
             let inner = serde_json::from_str(&all.line).map_err(io::Error::from)?;
             all::write(&inner, &parse(line)?, style, to)?;

@@ -79,6 +79,8 @@ pub const COMMAND_BYTES_MAX: usize = 4_096;
 pub const ANSWER_BYTES_MAX: usize = 512 << 10;
 /// Commands of this node that wait for answers at once. One more is refused.
 pub const ASKED_MAX: usize = 64;
+/// Commands whose answers a manager keeps; the one that was given longest ago makes room.
+pub const CACHED_COMMANDS_MAX: usize = 128;
 /// Commands of others that are carried out here at once. One more is answered with "busy".
 pub const EXECUTING_MAX: usize = 64;
 

@@ -5,6 +5,7 @@
 //! this node's counts to one peer; `receiver` keeps the order of what one peer says.
 
 pub mod bus;
+pub mod cache;
 pub mod contradiction;
 pub mod detector;
 pub mod membership;

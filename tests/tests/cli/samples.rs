@@ -146,6 +146,7 @@ pub(crate) fn all_statuses() -> AllAnswers {
         answer,
         missing: missing.map(Into::into),
         after_ms: 1.5,
+        age_s: 0.0,
     };
     let json = |status: Status| Some(serde_json::to_string(&status).unwrap());
     let well = Status { state: "ready".into(), drift: Drift::default(), troubles: vec![], ..status() };

@@ -182,6 +182,12 @@ impl Questions {
         Ok(())
     }
 
+    /// Returns what has come of a command so far; who has not answered yet is late.
+    pub fn so_far(&self, token: Token) -> Option<Vec<Answered>> {
+        let asked = self.asked.values().find(|asked| asked.token == token)?;
+        Some(in_order(asked.answers.clone().unwrap_or_default()))
+    }
+
     /// A command of a member arrived at its place in the order.
     pub fn on_command(&mut self, sender: MemberId, command: &Command<'_>, view: &View) {
         let to = match command.target {

@@ -8,13 +8,13 @@ use crate::{
     group::{
         bus::{self, MemberId},
         membership,
-        questions::{self, Ask},
+        questions::{self, Answered, Ask, Token},
         view::{Card, View},
     },
     time::Instant,
     wire::Agreed,
 };
-use alloc::{string::String, sync::Arc};
+use alloc::{string::String, sync::Arc, vec::Vec};
 
 impl Node {
     /// Returns the agreed view; none while this node is on no bus.
@@ -30,6 +30,11 @@ impl Node {
     /// Returns who this node says it is.
     pub fn card(&self) -> &Card {
         self.membership.own()
+    }
+
+    /// Returns what has come so far of a command that was given to members.
+    pub fn so_far(&self, token: Token) -> Option<Vec<Answered>> {
+        self.questions.so_far(token)
     }
 
     /// Returns how many commands and answers were refused since the start because too much waited for the bus.

@@ -9,7 +9,7 @@ use crate::{
             Answer, Query,
             shape::{
                 Failure,
-                all::{AllAnswers, AllRequest, NodeAnswer},
+                all::{AllAnswers, AllRequest, BroadcastRequest, Flushed, NodeAnswer, RetrieveRequest, Sent},
             },
         },
         heartbeat,
@@ -19,6 +19,7 @@ use crate::{
 use convoy_core::{
     group::{
         bus::{Bus as _, MemberId, Unsent},
+        cache::ControlCache,
         questions::{Answered, Ask, Errand, Outcome, To, Token},
     },
     node::{Event, Input, Output},
@@ -53,14 +54,18 @@ pub(super) struct Agreed {
     wake: Wake,
     errands: Sender<Errand>,
     asked: RefCell<BTreeMap<Token, Asked>>,
+    cache: RefCell<ControlCache>,
     tokens: Cell<Token>,
     messages_sent: Cell<u64>,
     messages_received: Cell<u64>,
 }
 
-struct Asked {
-    since: Instant,
-    reply: Sender<Result<Answer, Failure>>,
+/// Who waits for the answers to a command.
+enum Asked {
+    /// A control client, since then.
+    Client { since: Instant, reply: Sender<Result<Answer, Failure>> },
+    /// Nobody: they are collected.
+    Cache,
 }
 
 /// What crossed the bus since the start, in messages.
@@ -84,6 +89,7 @@ impl Agreed {
             wake,
             errands,
             asked: RefCell::default(),
+            cache: RefCell::default(),
             tokens: Cell::default(),
             messages_sent: Cell::default(),
             messages_received: Cell::default(),
@@ -136,11 +142,15 @@ impl Agreed {
                     tracing::error!("a member's command is not carried out: convoyd is stopping");
                 }
             }
-            Output::Answers(token, answers) => {
-                if let Some(asked) = self.asked.borrow_mut().remove(&token) {
-                    asked.tell(answers, now);
+            Output::Answers(token, answers) => match (self.asked.borrow_mut().remove(&token), answers) {
+                (Some(Asked::Client { since, reply }), answers) => tell(since, &reply, answers, now),
+                (Some(Asked::Cache), Ok(answers)) => self.cache.borrow_mut().take(token, answers),
+                (Some(Asked::Cache), Err(why)) => {
+                    tracing::warn!("a command was not broadcast: {why}");
+                    self.cache.borrow_mut().take(token, Vec::new());
                 }
-            }
+                (None, _) => {}
+            },
             Output::Event(Event::View(view)) => {
                 self.view_since.set(self.heartbeats.now());
                 self.heartbeats.say(beat::View { epoch: view.epoch, digest: view.digest() });
@@ -169,30 +179,49 @@ impl Agreed {
     }
 }
 
-impl Asked {
-    fn tell(self, answers: Result<Vec<Answered>, String>, now: Instant) {
-        let row = |answered: Answered| {
-            let (code, text, missing, at) = match answered.outcome {
-                Outcome::Answer { code, text, at } => (Some(code), Some(text), None, at),
-                Outcome::Left => (None, None, Some("left before it answered"), now),
-                Outcome::Late => (None, None, Some("no answer in time"), now),
-            };
-            NodeAnswer {
-                node: answered.node.to_string(),
-                code,
-                answer: text,
-                missing: missing.map(Into::into),
-                after_ms: at.since(self.since).as_ns() as f64 / 1e6,
-            }
-        };
-        let answer = match answers {
-            Ok(answers) => Ok(Answer::All(AllAnswers { answers: answers.into_iter().map(row).collect() })),
-            Err(why) => Err(Failure::new(why)),
-        };
-        if self.reply.try_send(answer).is_err() {
-            tracing::debug!("a control client left before its answers");
-        }
+/// Tells a control client what became of its command.
+fn tell(
+    since: Instant,
+    reply: &Sender<Result<Answer, Failure>>,
+    answers: Result<Vec<Answered>, String>,
+    now: Instant,
+) {
+    let row = |answered| {
+        let mut row = row(answered, now);
+        row.after_ms = milliseconds(now.since(since)) - row.age_s * 1e3;
+        row
+    };
+    let answer = match answers {
+        Ok(answers) => Ok(Answer::All(AllAnswers { answers: answers.into_iter().map(row).collect() })),
+        Err(why) => Err(Failure::new(why)),
+    };
+    if reply.try_send(answer).is_err() {
+        tracing::debug!("a control client left before its answers");
     }
+}
+
+fn row(answered: Answered, now: Instant) -> NodeAnswer {
+    let (code, answer, missing, at) = match answered.outcome {
+        Outcome::Answer { code, text, at } => (Some(code), Some(text), None, at),
+        Outcome::Left => (None, None, Some("left before it answered"), now),
+        Outcome::Late => (None, None, Some("no answer in time"), now),
+    };
+    NodeAnswer {
+        node: answered.node.to_string(),
+        code,
+        answer,
+        missing: missing.map(Into::into),
+        after_ms: 0.0,
+        age_s: milliseconds(now.since(at)) / 1e3,
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "for people and scripts; 53 bits hold three months of nanoseconds"
+)]
+fn milliseconds(span: Span) -> f64 {
+    span.as_ns() as f64 / 1e6
 }
 
 impl Cluster {
@@ -216,24 +245,87 @@ impl Cluster {
 
     /// Gives a command to members for a control client, who gets the answers.
     pub(super) fn ask_all(&self, request: &AllRequest, query: &Query) {
-        let agreed = &self.agreed;
-        let token = agreed.tokens.get() + 1;
-        agreed.tokens.set(token);
         let to = match &request.node {
             Some(node) => To::Node(node.as_str().into()),
             None => To::Group(self.nodes_group()),
         };
-        let asked = Asked { since: self.mesh.now(), reply: query.reply.clone() };
-        agreed.asked.borrow_mut().insert(token, asked);
-        let caller = format!("{}@{}", query.caller, self.mesh.node().settings().name);
-        self.mesh.feed(Input::Ask(Ask {
-            token,
-            to,
-            caller,
-            format: request.format as u8,
-            line: request.line.clone(),
-            within: Span::from_ms(request.within_ms.min(WITHIN_MS_MAX)),
-        }));
+        let asked = Asked::Client { since: self.mesh.now(), reply: query.reply.clone() };
+        let within = Span::from_ms(request.within_ms.min(WITHIN_MS_MAX));
+        self.ask_members(asked, to, &query.caller, request.line.clone(), within);
+    }
+
+    /// Gives a command to members; their answers are collected.
+    pub(super) fn broadcast(&self, request: &BroadcastRequest, caller: &str) -> Result<Answer, Failure> {
+        let to = match (&request.node, &request.subcluster) {
+            (Some(node), _) => To::Node(node.as_str().into()),
+            (None, Some(subcluster)) => To::Group(format!("ec_sc_{subcluster}").into()),
+            (None, None) => To::Group(self.nodes_group()),
+        };
+        let nodes = {
+            let node = self.mesh.node();
+            let Some(view) = node.view() else {
+                return Err(Failure::new("this manager is on no bus now; see: convoy status"));
+            };
+            view.members
+                .values()
+                .filter(|member| match &to {
+                    To::Node(name) => member.card.name.eq_ignore_ascii_case(name),
+                    To::Group(group) => member.card.is_in(group),
+                })
+                .map(|member| member.card.name.to_string())
+                .collect::<Vec<_>>()
+        };
+        if nodes.is_empty() {
+            let whom = match &to {
+                To::Node(name) => format!("no member is called \"{name}\""),
+                To::Group(group) => format!("no node is in group \"{group}\""),
+            };
+            return Err(Failure::new(format!("{whom}; see: show cluster membership")));
+        }
+        tracing::info!(caller, command = request.command, nodes = nodes.len(), "a command is broadcast");
+        self.ask_members(Asked::Cache, to, caller, request.line.clone(), COLLECTED_WITHIN);
+        let token = self.agreed.tokens.get();
+        self.agreed.cache.borrow_mut().give(self.mesh.now(), &request.command, token);
+        Ok(Answer::Sent(Sent { nodes }))
+    }
+
+    /// Returns the collected answers to a command.
+    pub(super) fn retrieve(&self, request: &RetrieveRequest) -> Result<Answer, Failure> {
+        let node = self.mesh.node();
+        let cache = self.agreed.cache.borrow();
+        let Some(answers) = cache.answers(&request.command, |token| node.so_far(token)) else {
+            let known = cache.lines().map(|line| format!("`{line}`")).collect::<Vec<_>>().join(", ");
+            let known = if known.is_empty() { "nothing".to_owned() } else { known };
+            return Err(Failure::new(format!(
+                "`{}` was not broadcast; there are answers to {known}",
+                request.command
+            )));
+        };
+        let in_subcluster = |name: &str| {
+            let Some(subcluster) = &request.subcluster else { return true };
+            let mut named = node.view().into_iter().flat_map(|view| view.named(name));
+            named.any(|member| member.card.subcluster.eq_ignore_ascii_case(subcluster))
+        };
+        let wanted = |name: &str| {
+            request.node.as_deref().is_none_or(|node| node.eq_ignore_ascii_case(name)) && in_subcluster(name)
+        };
+        let now = self.mesh.now();
+        let rows =
+            answers.into_iter().filter(|answered| wanted(&answered.node)).map(|answered| row(answered, now));
+        Ok(Answer::All(AllAnswers { answers: rows.collect() }))
+    }
+
+    /// Forgets the collected answers.
+    pub(super) fn flush(&self) -> Answer {
+        Answer::Flushed(Flushed { commands: self.agreed.cache.borrow_mut().flush() })
+    }
+
+    fn ask_members(&self, asked: Asked, to: To, caller: &str, line: String, within: Span) {
+        let token = self.agreed.tokens.get() + 1;
+        self.agreed.tokens.set(token);
+        self.agreed.asked.borrow_mut().insert(token, asked);
+        let caller = format!("{caller}@{}", self.mesh.node().settings().name);
+        self.mesh.feed(Input::Ask(Ask { token, to, caller, format: REQUEST, line, within }));
     }
 
     pub(super) fn take_done(&self, done: &Done) {
@@ -250,5 +342,9 @@ impl Cluster {
 
 /// Events of the bus taken before sockets and timers get their turn.
 const EVENTS_A_TURN: usize = 64;
+/// The form of commands and answers on the bus: requests of the control socket and their lines of JSON.
+const REQUEST: u8 = 1;
+/// Time in which the answers to a command that is broadcast are collected.
+const COLLECTED_WITHIN: Span = Span::from_secs(30);
 /// Longest wait for the answers of members, as long as a control client is waited for.
 const WITHIN_MS_MAX: u64 = 9_000;

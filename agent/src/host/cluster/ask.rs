@@ -22,6 +22,8 @@ impl Cluster {
     pub(super) fn answer(&self, query: &Query) {
         let answer = match &query.request {
             Request::All(request) => return self.ask_all(request, query),
+            // These feed the node, so they must not be asked while it is read.
+            Request::Broadcast(request) if self.is_manager() => self.broadcast(request, &query.caller),
             Request::Reset => {
                 self.reset(&query.caller);
                 Ok(Answer::Cluster(Box::new(self.cluster_info(&self.mesh.node()))))
@@ -40,12 +42,25 @@ impl Cluster {
             Request::Membership => Ok(Answer::Membership(Membership { members: self.member_rows(&node) })),
             Request::SharedList => Ok(Answer::SharedList(SharedList { objects: objects(&node) })),
             Request::Cluster => Ok(Answer::Cluster(Box::new(self.cluster_info(&node)))),
-            Request::All(_) | Request::Reset => unreachable!("taken before"),
+            Request::Broadcast(_) | Request::Retrieve(_) | Request::Flush
+                if node.settings().standing.role == Role::Node =>
+            {
+                Err(Failure::new(
+                    "this is a node; managers give commands to nodes, and any node with convoy --all",
+                ))
+            }
+            Request::Retrieve(request) => self.retrieve(request),
+            Request::Flush => Ok(self.flush()),
+            Request::All(_) | Request::Broadcast(_) | Request::Reset => unreachable!("taken before"),
             Request::Drift => Ok(Answer::Drift(self.drift())),
             Request::SharedShow { object, from }
             | Request::SharedQuery { object, from, .. }
             | Request::SharedTop { object, from, .. } => view(&node, object, from.as_deref()),
         }
+    }
+
+    fn is_manager(&self) -> bool {
+        self.mesh.node().settings().standing.role == Role::Manager
     }
 
     fn status(&self, node: &Node) -> Status {

@@ -2,7 +2,7 @@
 use super::{
     Commands, Questions,
     commands::may_change,
-    shape::{Failure, Request, all::Format, config::ConfigRequest},
+    shape::{Failure, Request, config::ConfigRequest},
 };
 use convoy_core::{bounds, group::questions::Errand};
 use serde::Deserialize;
@@ -27,6 +27,9 @@ impl Desk {
     /// Answers a request on one line of JSON without its newline.
     pub(super) fn answer(&self, asked: Asked, caller: &Caller, to: &mut impl Write) -> io::Result<()> {
         let failure = match asked {
+            Asked::Node(Request::Broadcast(_) | Request::Flush) if !may_change(caller.user) => {
+                denied("give commands to nodes")
+            }
             Asked::Node(Request::Reset) if !may_change(caller.user) => denied("reset the membership"),
             Asked::Node(request) => match self.questions.ask(request.clone(), caller.name.clone()) {
                 Ok(answer) => return answer.write(&request, to),
@@ -42,20 +45,10 @@ impl Desk {
 
     /// Carries out a member's command; returns its exit code and its answer.
     pub fn carry_out(&self, errand: &Errand) -> (u8, String) {
-        match Format::from_code(errand.format) {
-            Some(Format::Request) => self.carry_out_request(errand),
-            Some(Format::Text | Format::Xml | Format::Json) | None => (
-                REFUSED,
-                "this convoyd does not know the form of the command; bring all nodes to one version\n".into(),
-            ),
-        }
-    }
-
-    fn carry_out_request(&self, errand: &Errand) -> (u8, String) {
         let mut line = Vec::new();
         let outcome = match parse(errand.line.as_bytes()) {
             // A command for all that asks all would never end.
-            Ok(Asked::Node(Request::All(_))) => {
+            Ok(Asked::Node(Request::All(_) | Request::Broadcast(_))) => {
                 Err(Failure::new("a command for members cannot be one for members"))
             }
             Ok(asked) => self

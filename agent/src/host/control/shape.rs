@@ -52,6 +52,13 @@ pub enum Request {
     /// Leave the bus and join it again; for root and the daemon's own user.
     #[serde(rename = "cluster reset")]
     Reset,
+    /// Have nodes carry out a command; a manager collects their answers.
+    Broadcast(all::BroadcastRequest),
+    /// The collected answers to a command.
+    Retrieve(all::RetrieveRequest),
+    /// Forget the collected answers.
+    #[serde(rename = "flush control cache")]
+    Flush,
     /// Have nodes carry out a command, and gather their answers.
     All(all::AllRequest),
     /// How far the counts are from what the kernel's socket table says.

@@ -1,40 +1,65 @@
 //! The JSON of a command for members of the cluster, and of their answers.
 use serde::{Deserialize, Serialize};
 
-/// A command for every node, or for one: `{"ask":"all","line":"{\"ask\":\"status\"}","format":"request"}`.
+/// A command for every node, or for one: `{"ask":"all","line":"{\"ask\":\"status\"}"}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AllRequest {
     /// Node that is to carry it out; every node without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
-    /// The command: a line of the console, or a request of the control socket.
+    /// The command: a request of the control socket, as its line of JSON.
     pub line: String,
-    /// What the line is, and how it is answered.
-    #[serde(default)]
-    pub format: Format,
     /// Longest wait for answers, milliseconds, at most 9 000.
     #[serde(default = "within_ms")]
     pub within_ms: u64,
 }
 
-/// What a command's line is, and how it is answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[repr(u8)]
-pub enum Format {
-    /// A line of the console, answered with text.
-    Text = 0,
-    /// A line of the console, answered with XML.
-    Xml = 1,
-    /// A line of the console, answered with JSON.
-    Json = 2,
-    /// A request of the control socket, answered with its line of JSON.
-    #[default]
-    Request = 3,
+/// A command for nodes whose answers are collected: `{"ask":"broadcast","command":"cluster nodename","line":"..."}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BroadcastRequest {
+    /// The command as it was typed: what `retrieve` finds its answers by.
+    pub command: String,
+    /// The command: a request of the control socket, as its line of JSON.
+    pub line: String,
+    /// For the nodes of this subcluster only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subcluster: Option<String>,
+    /// For this node only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
 }
 
-/// Answer to `all`.
+/// Which collected answers are wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetrieveRequest {
+    /// The command as it was typed.
+    pub command: String,
+    /// Those of this subcluster only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subcluster: Option<String>,
+    /// Those of this node only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+}
+
+/// Answer to `broadcast`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// The nodes that were asked.
+    pub nodes: Vec<String>,
+}
+
+/// Answer to `flush control cache`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flushed {
+    /// Commands whose answers were forgotten.
+    pub commands: usize,
+}
+
+/// Answer to `all` and `retrieve`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AllAnswers {
     /// One for every node that was asked, by name.
@@ -52,15 +77,11 @@ pub struct NodeAnswer {
     pub answer: Option<String>,
     /// Why there is no answer.
     pub missing: Option<String>,
-    /// Time from the question to the answer, or to its end without one, milliseconds.
+    /// To `all`: time from the question to the answer, or to its end without one, milliseconds.
     pub after_ms: f64,
-}
-
-impl Format {
-    /// Returns the format with this number on the bus.
-    pub fn from_code(code: u8) -> Option<Self> {
-        [Self::Text, Self::Xml, Self::Json, Self::Request].into_iter().find(|format| *format as u8 == code)
-    }
+    /// To `retrieve`: age of the answer, seconds.
+    #[serde(default)]
+    pub age_s: f64,
 }
 
 fn within_ms() -> u64 {
