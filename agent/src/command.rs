@@ -7,6 +7,7 @@ mod all;
 mod args;
 mod cluster;
 mod config;
+mod console;
 mod drift;
 mod failed;
 mod listing;
@@ -62,6 +63,9 @@ pub fn main() -> ExitCode {
 pub fn ask(args: &Args, style: Style, to: &mut impl Write) -> Result<(), Failed> {
     if let Question::Config(config) = &args.question {
         return config::run(args, config, style, to);
+    }
+    if let Question::Console { words } = &args.question {
+        return console::run(&args.run_dir, words, args.json, style, to);
     }
     let Some(request) = args.request() else { return Ok(()) };
     let mut client = Client::connect(&args.run_dir)?;

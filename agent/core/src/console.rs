@@ -8,5 +8,5 @@ mod line;
 mod table;
 
 pub use help::{command_help, list, page};
-pub use line::{Fault, Line, complete, parse, split};
+pub use line::{Fault, Line, complete, parse, quoted, split};
 pub use table::{COMMANDS, Command, Id, Place};

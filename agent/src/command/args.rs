@@ -46,6 +46,25 @@ pub enum Question {
     /// the table stands what is between this node and another, and what to do about it.
     #[command(after_long_help = "Example:\n  convoy membership")]
     Membership,
+    /// Who is in the cluster: the view on which all members agree
+    ///
+    /// Its epoch grows with every change. A manager is a member too; it counts nothing. Below the table stands who
+    /// differs from the others in what must be the same on all, such as the peer list.
+    #[command(after_long_help = "Example:\n  convoy view\n  convoy --all view")]
+    View,
+    /// A console for the commands of ec_console, at a prompt or one at a time
+    ///
+    /// With a command it carries that out and ends; on a terminal it reads commands at a prompt, with history and
+    /// completion; else one command a line from standard input. `help` lists the commands. The first word may be
+    /// the path of another daemon's control socket.
+    #[command(
+        after_long_help = "Example:\n  convoy console\n  convoy console cluster membership\n  convoy console /run/manager/convoyd.sock broadcast cluster nodename"
+    )]
+    Console {
+        /// [SOCKET] [COMMAND ...]
+        #[arg(value_name = "WORDS", trailing_var_arg = true)]
+        words: Vec<String>,
+    },
     /// What the nodes tell each other: lists, sums, single prefixes
     #[command(subcommand)]
     Shared(Shared),
@@ -139,7 +158,8 @@ impl Args {
     /// `config` has requests of its own.
     pub fn request(&self) -> Option<Request> {
         Some(match &self.question {
-            Question::Config(_) => return None,
+            Question::Config(_) | Question::Console { .. } => return None,
+            Question::View => Request::Cluster,
             Question::Status => Request::Status,
             Question::Membership => Request::Membership,
             Question::Drift => Request::Drift,

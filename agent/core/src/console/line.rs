@@ -119,7 +119,7 @@ pub fn split(line: &str) -> Result<Vec<String>, Fault> {
 }
 
 /// Returns a word as it must be typed to be read as one.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| !c.is_whitespace() && !matches!(c, '"' | '\'' | '\\');
     if !word.is_empty() && word.chars().all(plain) {
         return word.into();
