@@ -1,7 +1,7 @@
 //! Answers of a cluster that is fixed, with one of everything that can be shown.
 use convoy_agent::host::control::shape::{
-    Drift, EntryRow, KernelStatus, KernelTable, MemberCounts, MemberRow, Membership, MeshStatus,
-    ObjectStatus, SharedList, SharedQuery, SharedShow, SharedTop, Status,
+    Drift, EntryRow, HeartbeatStatus, Heartbeats, KernelStatus, KernelTable, MemberCounts, MemberRow,
+    Membership, MeshStatus, ObjectStatus, SharedList, SharedQuery, SharedShow, SharedTop, Status,
 };
 
 /// A node with a dead peer and a full table.
@@ -48,6 +48,15 @@ pub(crate) fn status() -> Status {
             reads: 12,
             frames: 15,
             refused: 1,
+        },
+        heartbeats: HeartbeatStatus {
+            priority: "real-time".into(),
+            sent: 15_084,
+            refused: ["address", "damaged", "foreign", "unknown", "version"]
+                .map(|why| (why.into(), 0))
+                .into(),
+            deferred: 0,
+            late_max_s: 0.001,
         },
         troubles: vec![
             "mx3 is gone: no connection to 10.0.0.3: Connection refused (os error 111)".into(),
@@ -134,6 +143,7 @@ pub(crate) fn membership() -> Membership {
         lagged: 0,
         gaps: 0,
         trouble: trouble.map(Into::into),
+        heartbeats: Some(Heartbeats { heard: 7_517, ..Heartbeats::default() }),
     };
     Membership {
         members: vec![

@@ -44,6 +44,7 @@ pub(super) fn row(beats: &PeerBeats, now: Instant) -> Heartbeats {
         stale: counts.stale,
         unsent: beats.unsent,
         suspicions: counts.suspicions,
+        gap_max_s: super::ask::seconds(counts.gap_max),
         view_epoch: beats.view.epoch,
         view_digest: format!("{:016x}", beats.view.digest),
     }
