@@ -1,7 +1,7 @@
 //! Answers of a cluster that is fixed, with one of everything that can be shown.
 use convoy_agent::host::control::shape::{
-    BusStatus, Drift, EntryRow, KernelStatus, KernelTable, MemberCounts, MemberRow, Membership, MeshStatus,
-    ObjectStatus, SharedList, SharedQuery, SharedShow, SharedTop, Status,
+    BusStatus, Drift, EntryRow, HeartbeatStatus, Heartbeats, KernelStatus, KernelTable, MemberCounts, MemberRow,
+    Membership, MeshStatus, ObjectStatus, SharedList, SharedQuery, SharedShow, SharedTop, Status,
     all::{AllAnswers, NodeAnswer},
 };
 
@@ -60,6 +60,15 @@ pub(crate) fn status() -> Status {
             reads: 12,
             frames: 15,
             refused: 1,
+        },
+        heartbeats: HeartbeatStatus {
+            priority: "real-time".into(),
+            sent: 15_084,
+            refused: ["address", "damaged", "foreign", "unknown", "version"]
+                .map(|why| (why.into(), 0))
+                .into(),
+            deferred: 0,
+            late_max_s: 0.001,
         },
         troubles: vec![
             "mx3 is gone: no connection to 10.0.0.3: Connection refused (os error 111)".into(),
@@ -179,6 +188,7 @@ pub(crate) fn membership() -> Membership {
         lagged: 0,
         gaps: 0,
         trouble: trouble.map(Into::into),
+        heartbeats: Some(Heartbeats { heard: 7_517, ..Heartbeats::default() }),
     };
     Membership {
         members: vec![

@@ -71,6 +71,8 @@ pub struct Counts {
     pub stale: u64,
     /// Times the peer fell silent.
     pub suspicions: u64,
+    /// The longest time between two that raised no suspicion: how near it came.
+    pub gap_max: Span,
 }
 
 /// The newest opinion of a peer.
@@ -236,6 +238,9 @@ impl Watch {
             }
             Some(life) if life.is_current(now) && beat.incarnation == life.incarnation => {
                 if life.count(beat.sequence, &mut self.counts) {
+                    if !life.suspect {
+                        self.counts.gap_max = self.counts.gap_max.max(now.since(life.heard));
+                    }
                     self.news |= life.suspect;
                     life.take(now, beat);
                 }

@@ -267,6 +267,6 @@ fn trouble(member: &Member) -> Option<String> {
     clippy::cast_precision_loss,
     reason = "for people and scripts; 53 bits hold a century of microseconds"
 )]
-pub(super) fn seconds(span: Span) -> f64 {
+fn seconds(span: Span) -> f64 {
     (span.as_ns() / 1_000_000) as f64 / 1_000.0
 }

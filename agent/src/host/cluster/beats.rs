@@ -7,8 +7,9 @@ use crate::host::{
 use convoy_core::{
     group::detector::Opinion,
     node::{Input, Suspicion},
-    time::Instant,
+    time::{Instant, Span},
 };
+use std::time::Duration;
 
 impl Cluster {
     pub(super) fn take_beats(&self, event: &Event) {
@@ -33,10 +34,10 @@ impl Cluster {
 pub(super) fn row(beats: &PeerBeats, now: Instant) -> Heartbeats {
     let counts = beats.counts;
     Heartbeats {
-        heard_s: beats.heard_at.map(|at| super::ask::seconds(now.since(at))),
+        heard_s: beats.heard_at.map(|at| seconds(now.since(at))),
         suspect: beats.suspect,
         incarnation: beats.incarnation,
-        interval_s: beats.interval.map(super::ask::seconds),
+        interval_s: beats.interval.map(seconds),
         heard: counts.heard,
         lost: counts.lost,
         reordered: counts.reordered,
@@ -44,6 +45,7 @@ pub(super) fn row(beats: &PeerBeats, now: Instant) -> Heartbeats {
         stale: counts.stale,
         unsent: beats.unsent,
         suspicions: counts.suspicions,
+        gap_max_s: seconds(counts.gap_max),
         view_epoch: beats.view.epoch,
         view_digest: format!("{:016x}", beats.view.digest),
     }
@@ -57,6 +59,11 @@ pub(super) fn status(snapshot: &Snapshot) -> HeartbeatStatus {
         sent: snapshot.sent,
         refused: Refusal::NAMES.map(name).into_iter().zip(snapshot.refused).collect(),
         deferred: snapshot.deferred,
-        late_max_s: super::ask::seconds(snapshot.late_max),
+        late_max_s: seconds(snapshot.late_max),
     }
+}
+
+/// Seconds to the microsecond: these spans are short.
+fn seconds(span: Span) -> f64 {
+    Duration::from_micros(span.as_ns() / 1_000).as_secs_f64()
 }

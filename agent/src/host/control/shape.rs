@@ -315,6 +315,8 @@ pub struct Heartbeats {
     pub unsent: u64,
     /// Times they stopped.
     pub suspicions: u64,
+    /// The most seconds between two that raised no suspicion.
+    pub gap_max_s: f64,
     /// Epoch of the agreed view as it says; 0 when it has none.
     pub view_epoch: u64,
     /// Digest of that view, hexadecimal.
