@@ -13,9 +13,6 @@ use lab::{
 };
 use std::collections::BTreeSet;
 
-/// What every test here needs beside a lab.
-const COROSYNC: [&str; 2] = ["corosync", "corosync-cfgtool"];
-
 /// Has a host's process send messages `from..from + count`.
 fn send(engines: &mut Engines, seat: usize, from: u32, count: u32) {
     for number in from..from + count {
