@@ -8,7 +8,7 @@ use super::{
 use crate::sys::child::{self, Child};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     ffi::OsStr,
     io,
     os::fd::BorrowedFd,
@@ -79,7 +79,16 @@ impl Written {
     /// Returns whether a corosync that runs with this would take `new` by reading it again.
     fn can_become(&self, new: &Self) -> bool {
         let of = |settings: &Settings| (settings.port, settings.encryption, settings.dir.clone());
-        self.key == new.key && of(&self.settings) == of(&new.settings)
+        let numbers = |written: &Self| {
+            conf::numbers(written.settings.nodes.keys().map(|name| &**name))
+                .into_iter()
+                .map(|(name, number)| (name.to_owned(), number))
+                .collect::<BTreeMap<_, _>>()
+        };
+        let (old, now) = (numbers(self), numbers(new));
+        // Two names that meet on a number are told apart by who else is there.
+        let renumbered = now.iter().any(|(name, number)| old.get(name).is_some_and(|old| old != number));
+        self.key == new.key && of(&self.settings) == of(&new.settings) && !renumbered
     }
 }
 
@@ -150,6 +159,12 @@ impl Corosync {
         }
         let said = if words.is_empty() { String::new() } else { format!(": {}", words.join("; ")) };
         Some(Trouble::Ended { status, said })
+    }
+
+    /// Does the same for one that does not answer any more, and whose end may take a moment still.
+    pub(super) fn look_at_end(&mut self) -> Option<Trouble> {
+        wait(self.child.ended_fd(), END_WITHIN);
+        self.look()
     }
 
     /// Keeps its log within bounds.
@@ -226,5 +241,7 @@ const ADVICE: &[(&str, &str)] = &[];
 const SAID_MAX: usize = 4;
 /// measured: a stop takes 40 ms, of which most is telling the others.
 const TERMINATE_WITHIN: Duration = Duration::from_secs(2);
+/// chosen: its connections break a moment before the kernel has taken it down.
+const END_WITHIN: Duration = Duration::from_millis(200);
 /// measured: corosync-cfgtool takes 20 ms.
 const REREAD_WITHIN: Duration = Duration::from_secs(3);

@@ -42,6 +42,8 @@ pub(super) struct Engine {
     failures: u32,
     /// The corosync in use was not ours: it may come back by itself.
     adopted: bool,
+    /// The operator was told that the key is no secret.
+    warned: bool,
     tended: Instant,
 }
 
@@ -104,6 +106,7 @@ impl Engine {
             held: None,
             failures: 0,
             adopted: false,
+            warned: false,
             tended: Instant::now(),
         }
     }
@@ -119,15 +122,16 @@ impl Engine {
             let pause = self.step();
             self.wait(pause);
         }
-        self.close();
+        // A corosync that has ended takes the membership along, and a connection to it ends without a wait.
         self.end_corosync();
+        self.close();
     }
 
     /// Does what the user's intent asks for.
     fn follow(&mut self) {
         let intent = self.shared.intent();
         let old = std::mem::replace(&mut self.intent, intent);
-        if self.intent.life != old.life {
+        if self.intent.life != self.spell.life {
             self.close();
             self.spell.life = self.intent.life;
             self.failures = 0;
@@ -187,10 +191,9 @@ impl Engine {
             match self.converse(now) {
                 Ok(pause) => return pause,
                 Err(failure) => {
-                    let ended = self.corosync.as_mut().and_then(|corosync| {
-                        // It is dead already if it is ours; how it died is the better reason.
-                        corosync.look()
-                    });
+                    // If ours is gone, how it ended is the better reason.
+                    let gone = matches!(failure, Failure::Cpg(CpgError::Gone { .. }));
+                    let ended = self.corosync.as_mut().filter(|_| gone).and_then(Corosync::look_at_end);
                     self.fail(&ended.map_or(failure, Failure::Corosync));
                 }
             }
@@ -232,7 +235,7 @@ impl Engine {
             return Ok(());
         }
         if self.corosync.is_none() {
-            if self.intent.settings.key_file.is_none() {
+            if self.intent.settings.key_file.is_none() && !std::mem::replace(&mut self.warned, true) {
                 tracing::warn!(
                     "bus_key_file is not set: the key of the bus is made of cluster_group alone, and keeps out \
                      only who does not know that name"
@@ -397,7 +400,9 @@ impl Engine {
                 // The end of the change is overdue; corosync's order of things is another than we know.
                 let told = membership.changes.settle();
                 let own = membership.own;
-                self.tell_configurations(own, told);
+                if self.tell_configurations(own, told) {
+                    self.shared.wake.wake();
+                }
             }
         }
         Ok(match &self.link {
@@ -447,6 +452,7 @@ impl Engine {
     fn deliver(&mut self, delivery: Delivery) -> bool {
         let Link::Open(membership) = &mut self.link else { return false };
         let own = membership.own;
+        tracing::trace!(?delivery, "corosync delivers");
         match delivery {
             Delivery::Change { members, left, by_nodes } => {
                 let members = members.into_iter().map(member).collect();
