@@ -22,6 +22,7 @@ use std::{
 };
 
 mod build;
+mod bus;
 pub mod console;
 mod disk;
 mod environment;
@@ -30,6 +31,7 @@ pub(crate) mod rows;
 mod wanted;
 mod write;
 
+pub use bus::Bus;
 pub use disk::Disk;
 pub use environment::{BootFile, Environment};
 pub use name::{BadName, NodeName};
@@ -68,6 +70,8 @@ pub struct Settings {
     pub audit_interval: Span,
     /// Connections to the other nodes.
     pub mesh: Mesh,
+    /// Agreement with the other nodes.
+    pub bus: Bus,
 }
 
 /// One socket of `ECCluster_Listener`.

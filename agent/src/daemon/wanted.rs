@@ -2,7 +2,7 @@
 //!
 //! Invariants: 1. every part of [`Wanted`] that a configuration can set is in one row of `PARTS`; 2. a row either
 //! takes effect as a whole on a reload or keeps its value until a restart, and the schema table says the same of it.
-use crate::host::{cluster::Plan, counting, mesh::Listen};
+use crate::host::{bus, cluster::Plan, counting, mesh::Listen};
 use tracing::level_filters::LevelFilter;
 
 /// What the configuration asks for; again on every reload.
@@ -10,6 +10,8 @@ use tracing::level_filters::LevelFilter;
 pub struct Wanted {
     /// The cluster thread's part. Its incarnation is set by the daemon, not by the caller.
     pub plan: Plan,
+    /// The bus's part.
+    pub bus: bus::Plan,
     /// Sockets of the mesh listener; none on a node that is alone.
     pub listen: Vec<Listen>,
     /// The kernel's part.
@@ -87,15 +89,21 @@ const PARTS: &[Part] = &[
         keep: Some(|old, new| {
             new.plan.node.name.clone_from(&old.plan.node.name);
             new.plan.node.peers.clone_from(&old.plan.node.peers);
+            new.bus.corosync.nodes.clone_from(&old.bus.corosync.nodes);
             new.plan.dialling.source = old.plan.dialling.source;
         }),
     },
-    kept!("cluster_group", plan.node.group),
+    kept!("cluster_group", plan.node.group, bus.corosync.group),
     // A table of another size is another table: what is counted in the old one would have to be moved while the
     // kernel counts on, and a count that is moved twice or not at all is worse than a restart.
     kept!("max_size", counting.hosts_max_inbound, counting.hosts_max_outbound),
     live!("nodeaddr", plan.dialling.source),
-    live!("peers", plan.node.peers),
+    live!("peers", plan.node.peers, bus.corosync.nodes),
+    live!("bus_engine", bus.engine),
+    live!("bus_token", bus.corosync.token),
+    live!("bus_encryption", bus.corosync.encryption),
+    live!("bus_key_file", bus.corosync.key_file),
+    live!("port", bus.corosync.port),
     live!("heartbeats_per_sec", plan.node.heartbeat),
     live!("heartbeat_start_delay", plan.node.start_delay),
     live!("connect_timeout", plan.node.connect),

@@ -1,6 +1,7 @@
 //! From the merged configuration to [`Settings`]. Words were checked against the schema before; here they are read, and what
 //! only several of them together can tell is judged.
-use super::{Environment, Listen, Mesh, NodeName, ObjectSettings, Settings};
+use super::{Bus, Environment, Listen, Mesh, NodeName, ObjectSettings, Settings};
+use crate::host::bus::Engine;
 use convoy_core::{
     bounds,
     config::{
@@ -16,6 +17,7 @@ use convoy_core::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
 };
 
 /// Returns the settings; `None` when an error, reported here or before, leaves none.
@@ -45,6 +47,10 @@ pub(super) fn settings(
     let inbound_ports = judge.ports(&cluster, "inbound_ports");
     let outbound_ports = judge.ports(&cluster, "outbound_ports");
     let objects = judge.objects(cluster.scope());
+    let bus = bus(&cluster, &server);
+    if enabled && bus.engine != Some(Engine::Solo) {
+        judge.one_family(&peers);
+    }
     Some(Settings {
         node: node?,
         address,
@@ -66,6 +72,7 @@ pub(super) fn settings(
             reconnect_interval: server.span("reconnect_interval"),
             buffer: server.buffer("tcpbuf_size"),
         },
+        bus,
     })
 }
 
@@ -221,6 +228,20 @@ impl Judge<'_> {
             let message = format!("peer `{name}` cannot have the address {address}");
             let fault = Diagnostic::error("bad-peer-address", message).at(place);
             self.diagnostics.push(fault.help("write the address of the node on the cluster network"));
+        }
+    }
+
+    /// The bus has one link, and that has one family.
+    fn one_family(&mut self, peers: &BTreeMap<NodeName, Peer>) {
+        let find = |four: bool| peers.iter().find(|(_, peer)| peer.address.to_canonical().is_ipv4() == four);
+        if let (Some((four, four_peer)), Some((six, six_peer))) = (find(true), find(false)) {
+            let message = format!("peer `{six}` has an IPv6 address, and peer `{four}` an IPv4 one");
+            let warning = Diagnostic::warning("mixed-families", message).at(six_peer.value);
+            self.warn(
+                warning
+                    .note(four_peer.value, "the other one")
+                    .help("the bus needs one family: write all addresses in it, or bus_engine = solo in scope `cluster`"),
+            );
         }
     }
 
@@ -405,6 +426,21 @@ impl Judge<'_> {
                 .help(format!("this version has {}, each once and under its own name", known.join(" and "))),
         });
         None
+    }
+}
+
+fn bus(cluster: &View<'_>, server: &View<'_>) -> Bus {
+    let engine = cluster.text("bus_engine").unwrap_or_default();
+    Bus {
+        engine: match engine.as_str() {
+            "corosync" => Some(Engine::Corosync),
+            "solo" => Some(Engine::Solo),
+            _ => None,
+        },
+        token: cluster.span("bus_token"),
+        encryption: cluster.bool("bus_encryption"),
+        key_file: cluster.text("bus_key_file").map(PathBuf::from),
+        port: server.number("port"),
     }
 }
 

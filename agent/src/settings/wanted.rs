@@ -45,9 +45,11 @@ impl Settings {
         };
         let dialling = Dialling { port: self.mesh.peer_port, source: self.address, buffer: self.mesh.buffer };
         let hosts_max = |object| self.objects.get(&object).map(|settings| settings.max_size);
+        let bus = self.bus_plan(&state);
         let defaults = counting::Settings::new(bpffs, cgroup, state);
         Wanted {
             plan: Plan { node, dialling },
+            bus,
             listen: if self.is_solo() { vec![] } else { self.listens.iter().map(listen).collect() },
             level: level(self.debug_level),
             sampling: counting::Options { delay: spacing, audit_period: self.audit_interval },
@@ -104,7 +106,12 @@ mod tests {
     type Case = (&'static str, &'static str, Live);
 
     const CASES: &[Case] = &[
-        ("cluster { enabled = false }", "peers ECCluster_Listener", Live::Yes),
+        ("cluster { enabled = false }", "peers ECCluster_Listener bus_engine", Live::Yes),
+        ("cluster { bus_engine = solo }", "bus_engine", Live::Yes),
+        ("cluster { bus_token = 1 }", "bus_token", Live::Yes),
+        ("cluster { bus_encryption = false }", "bus_encryption", Live::Yes),
+        ("cluster { bus_key_file = /k }", "bus_key_file", Live::Yes),
+        ("msgc_server { port = 4810 }", "port", Live::Yes),
         ("cluster { nodename = mx2 }", "nodename", Live::Restart),
         ("cluster { nodeaddr = 10.0.0.9 }", "nodeaddr", Live::Yes),
         ("cluster { cluster_group = other }", "cluster_group", Live::Restart),
