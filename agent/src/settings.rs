@@ -3,7 +3,6 @@
 //! Invariants: 1. [`load`] either gives settings or a report with every error found, never both; 2. whatever is not set has
 //! the default of the schema table; 3. nothing here is started, opened for writing or looked up in the network.
 //! Source: reference sections 1.7 to 1.10, 2.1, 2.4, 3.1 and 3.3.
-use crate::host::bus;
 use convoy_core::{
     config::{
         diagnostic::Diagnostics,
@@ -24,14 +23,17 @@ use std::{
 
 mod agreed;
 mod build;
+mod bus;
 pub mod console;
 mod disk;
 mod environment;
 mod name;
 pub(crate) mod rows;
+mod view;
 mod wanted;
 mod write;
 
+pub use bus::Bus;
 pub use disk::Disk;
 pub use environment::{BootFile, Environment};
 pub use name::{BadName, NodeName};
@@ -75,23 +77,8 @@ pub struct Settings {
     pub audit_interval: Span,
     /// Connections to the other nodes.
     pub mesh: Mesh,
-    /// The bus on which the members agree.
-    pub bus: BusSettings,
-}
-
-/// The bus on which the members agree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BusSettings {
-    /// What carries it.
-    pub engine: bus::Engine,
-    /// Silence after which its members form anew, 50 ms to 10 s.
-    pub token: Span,
-    /// Whether its messages are encrypted.
-    pub encryption: bool,
-    /// Where the members' secret is.
-    pub key_file: Option<PathBuf>,
-    /// Its UDP port on every member.
-    pub port: u16,
+    /// Agreement with the other nodes.
+    pub bus: Bus,
 }
 
 /// One socket of `ECCluster_Listener`.

@@ -132,6 +132,7 @@ fn a_corosync_that_runs_already_is_used_and_left_running() -> Result<()> {
     let mut second = engines.second_process(1)?;
     second.bus().join();
     engines.agree_of(0, 2)?;
+    assert_ne!(second.ask("until 2 30000")?, "at -");
     let state = second.state()?;
     assert!(state.connected && state.adopted && state.pid.is_none(), "{state:?}");
     assert!(second.ask("stop")?.ends_with("Ok(())"));

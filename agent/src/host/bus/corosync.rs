@@ -40,6 +40,14 @@ pub(super) enum Trouble {
         /// Why.
         source: io::Error,
     },
+    /// It runs, but cannot hear the others; it says so in its log alone and goes on by itself.
+    #[error("corosync cannot listen on UDP port {port} ({said}): another program has it; see `ss -ulpn`")]
+    Deaf {
+        /// The port.
+        port: u16,
+        /// Its words.
+        said: String,
+    },
     /// It ended, and said why if it knew.
     #[error("corosync ended ({status}){said}{}", advice(said))]
     Ended {
@@ -161,6 +169,12 @@ impl Corosync {
         Some(Trouble::Ended { status, said })
     }
 
+    /// Tells if it cannot hear the others. Its socket is its first act, but its log may come a moment later.
+    pub(super) fn deafness(&self) -> Option<Trouble> {
+        let said = files::line_since(&self.paths.log, self.log_from, DEAF)?;
+        Some(Trouble::Deaf { port: self.written.settings.port, said })
+    }
+
     /// Does the same for one that does not answer any more, and whose end may take a moment still.
     pub(super) fn look_at_end(&mut self) -> Option<Trouble> {
         wait(self.child.ended_fd(), END_WITHIN);
@@ -235,7 +249,16 @@ fn advice(said: &str) -> &'static str {
     ADVICE.iter().find(known).map_or("", |(_, advice)| advice)
 }
 
-const ADVICE: &[(&str, &str)] = &[];
+const ADVICE: &[(&str, &str)] = &[
+    ("create lock file", "; its lock is /run/corosync.pid, which must be writable (see docs/bus.md)"),
+    (
+        "Another Corosync",
+        "; /run/corosync.pid is locked: stop the other corosync, or run convoyd where that is",
+    ),
+    ("local host", "; this node's address in `peers` must be one of this host's"),
+];
+/// What knet logs about its socket.
+const DEAF: &str = "Unable to bind listener socket";
 
 /// chosen: what it says before it ends is one line or two.
 const SAID_MAX: usize = 4;
