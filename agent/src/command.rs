@@ -3,7 +3,9 @@
 //! One question a run: words become a request, the daemon's line becomes text for people, or is printed as it is
 //! with `--json`. Rendering is pure: an answer and a [`Style`] in, bytes out. Knows nothing of how answers come
 //! about; see `host::control`.
+mod all;
 mod args;
+mod cluster;
 mod config;
 mod drift;
 mod failed;
@@ -24,7 +26,10 @@ pub use style::Style;
 
 use crate::host::control::{
     client::{Client, ClientError},
-    shape::{Drift, Membership, Request, SharedList, SharedQuery, SharedShow, SharedTop, Status},
+    shape::{
+        Drift, Membership, Request, SharedList, SharedQuery, SharedShow, SharedTop, Status,
+        all::{AllAnswers, AllRequest},
+    },
 };
 use clap::Parser;
 use serde::Deserialize;
@@ -60,6 +65,16 @@ pub fn ask(args: &Args, style: Style, to: &mut impl Write) -> Result<(), Failed>
     }
     let Some(request) = args.request() else { return Ok(()) };
     let mut client = Client::connect(&args.run_dir)?;
+    if args.all {
+        let line = serde_json::to_string(&request).map_err(io::Error::from)?;
+        let all = AllRequest { line, within_ms: args.within_ms(), ..AllRequest::default() };
+        let answers = parse::<AllAnswers>(client.ask(&Request::All(all))?)?;
+        return if args.json {
+            all::write_json(&answers, to)
+        } else {
+            all::write(&request, &answers, style, to)
+        };
+    }
     let line = client.ask(&request)?;
     if args.json {
         to.write_all(line.as_bytes())?;
@@ -81,6 +96,11 @@ pub fn render(request: &Request, line: &str, style: Style, to: &mut impl Write) 
         Request::SharedShow { .. } => tree::write(&parse::<SharedShow>(line)?, style, to)?,
         Request::SharedQuery { .. } => object::write(&parse::<SharedQuery>(line)?, style, to)?,
         Request::SharedTop { .. } => top::write(&parse::<SharedTop>(line)?, style, to)?,
+        Request::Cluster | Request::Reset => cluster::write(&parse(line)?, style, to)?,
+        Request::All(all) => {
+            let inner = serde_json::from_str(&all.line).map_err(io::Error::from)?;
+            all::write(&inner, &parse(line)?, style, to)?;
+        }
         Request::Drift => drift::write(&parse::<Drift>(line)?, style, to)?,
     }
     Ok(())

@@ -1,7 +1,9 @@
 //! Floor 3: carries the core's effects out, and reports what became of them.
 
+pub mod bus;
 pub mod cluster;
 pub mod control;
 pub mod counting;
+pub mod errands;
 pub mod heartbeat;
 pub mod mesh;

@@ -3,6 +3,7 @@
 //! Invariants: 1. [`load`] either gives settings or a report with every error found, never both; 2. whatever is not set has
 //! the default of the schema table; 3. nothing here is started, opened for writing or looked up in the network.
 //! Source: reference sections 1.7 to 1.10, 2.1, 2.4, 3.1 and 3.3.
+use crate::host::bus;
 use convoy_core::{
     config::{
         diagnostic::Diagnostics,
@@ -21,6 +22,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+mod agreed;
 mod build;
 pub mod console;
 mod disk;
@@ -33,6 +35,7 @@ mod write;
 pub use disk::Disk;
 pub use environment::{BootFile, Environment};
 pub use name::{BadName, NodeName};
+pub use wanted::Counted;
 pub use write::NotWritten;
 
 /// Everything the daemon needs to know. Every value is legal.
@@ -50,6 +53,10 @@ pub struct Settings {
     pub cluster_group: String,
     /// Group for console commands.
     pub control_group: String,
+    /// The subcluster this node is in.
+    pub subcluster: String,
+    /// What must be the same on every member, by name.
+    pub agreed: Vec<(&'static str, String)>,
     /// Time between heartbeats, 5 ms to 1 s.
     pub heartbeat_interval: Span,
     /// Time after start before a peer's silence counts.
@@ -68,6 +75,23 @@ pub struct Settings {
     pub audit_interval: Span,
     /// Connections to the other nodes.
     pub mesh: Mesh,
+    /// The bus on which the members agree.
+    pub bus: BusSettings,
+}
+
+/// The bus on which the members agree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BusSettings {
+    /// What carries it.
+    pub engine: bus::Engine,
+    /// Silence after which its members form anew, 50 ms to 10 s.
+    pub token: Span,
+    /// Whether its messages are encrypted.
+    pub encryption: bool,
+    /// Where the members' secret is.
+    pub key_file: Option<PathBuf>,
+    /// Its UDP port on every member.
+    pub port: u16,
 }
 
 /// One socket of `ECCluster_Listener`.
@@ -105,6 +129,8 @@ pub struct Mesh {
     pub connect_timeout: Span,
     /// Wait after a failed connection.
     pub reconnect_interval: Span,
+    /// Silence after which a peer counts no more although it is a member.
+    pub idle_timeout: Span,
     /// Socket buffers of connections this node opens, in bytes; `None` leaves them to the kernel.
     pub buffer: Option<u32>,
 }

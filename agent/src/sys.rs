@@ -3,6 +3,10 @@
 #[expect(unsafe_code, reason = "bpf(2) takes addresses in a union")]
 pub mod bpf;
 pub mod cgroup;
+#[expect(unsafe_code, reason = "a child asks, between fork and exec, to end with its parent")]
+pub mod child;
+#[expect(unsafe_code, reason = "libcpg is a C library that is loaded at run time")]
+pub mod cpg;
 pub mod filesystem;
 pub mod lock;
 pub mod log;

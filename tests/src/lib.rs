@@ -15,13 +15,16 @@
 //! Source: ip-netns(8), cgroups(7), nft(8), `sd_notify(3)`.
 
 mod agent;
+pub mod bus;
 mod cgroup;
+pub mod conformance;
 mod guard;
 mod host;
 mod lab;
 mod mail;
 mod net;
 mod place;
+pub mod prng;
 mod process;
 mod require;
 mod sockets;

@@ -11,7 +11,7 @@ use std::{
     io::{Read, Seek},
     os::{fd::AsFd, unix::process::CommandExt},
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio},
     thread,
     time::Duration,
 };
@@ -63,7 +63,14 @@ impl Place {
 
     /// Prepares to run a program here.
     pub fn launch(&self, program: impl AsRef<OsStr>) -> Launch<'_> {
-        Launch { place: self, program: program.as_ref().into(), args: vec![], env: vec![], uid: None }
+        Launch {
+            place: self,
+            program: program.as_ref().into(),
+            args: vec![],
+            env: vec![],
+            uid: None,
+            own_run: false,
+        }
     }
 
     /// Kills every process here with SIGKILL, as if the power went; files and addresses stay.
@@ -81,6 +88,7 @@ pub struct Launch<'a> {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     uid: Option<u32>,
+    own_run: bool,
 }
 
 impl Launch<'_> {
@@ -108,14 +116,27 @@ impl Launch<'_> {
         self
     }
 
+    /// Gives the program, and all that it starts, an empty `/run` of its own, as on a host of its own: corosync has its
+    /// lock there, at a path that is compiled in. What it mounts is not visible outside.
+    pub fn own_run(mut self) -> Self {
+        self.own_run = true;
+        self
+    }
+
+    /// Starts the program and returns it with its standard input and output; its errors are appended to
+    /// `DIR/NAME.log`.
+    pub fn converse(self, name: &str) -> Result<(Process, ChildStdin, ChildStdout)> {
+        let path = self.place.dir.join(format!("{name}.log"));
+        let log = append_to(&path)?;
+        let mut child = self.child(Stdio::piped(), Stdio::piped(), log.into())?;
+        let (stdin, stdout) = (child.stdin.take().context("stdin")?, child.stdout.take().context("stdout")?);
+        Ok((Process::new(child, path)?, stdin, stdout))
+    }
+
     /// Starts the program; what it writes is appended to `DIR/NAME.log`.
     pub fn spawn(self, name: &str) -> Result<Process> {
         let path = self.place.dir.join(format!("{name}.log"));
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .with_context(|| path.display().to_string())?;
+        let log = append_to(&path)?;
         let errors = log.try_clone().context("clone log")?;
         self.start(log, errors, path)
     }
@@ -143,19 +164,33 @@ impl Launch<'_> {
     }
 
     fn start(self, stdout: File, stderr: File, log: PathBuf) -> Result<Process> {
+        Process::new(self.child(Stdio::null(), stdout.into(), stderr.into())?, log)
+    }
+
+    fn child(self, stdin: Stdio, stdout: Stdio, stderr: Stdio) -> Result<Child> {
         let mut command = Command::new("sh");
         command.arg("-c").arg(JOIN_AND_EXEC).arg(self.place.cgroup.procs());
+        if self.own_run {
+            command.args([
+                "unshare",
+                "--mount",
+                "--propagation",
+                "private",
+                "sh",
+                "-c",
+                OWN_RUN_AND_EXEC,
+                "sh",
+            ]);
+        }
         if let Some(uid) = self.uid {
             command.args(["setpriv", "--clear-groups"]).arg(format!("--reuid={uid}")).arg("--");
         }
         command.arg(&self.program).args(&self.args).envs(self.env);
         // A group of its own: the terminal's interrupt goes to the test, which takes the lab down in order.
-        command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).process_group(0);
-        let child = self
-            .place
+        command.stdin(stdin).stdout(stdout).stderr(stderr).process_group(0);
+        self.place
             .inside(move || command.spawn())?
-            .with_context(|| format!("spawn {} in {}", self.program.display(), self.place.name))?;
-        Process::new(child, log)
+            .with_context(|| format!("spawn {} in {}", self.program.display(), self.place.name))
     }
 }
 
@@ -175,6 +210,10 @@ pub(crate) fn inside_netns<T: Send>(netns: &str, work: impl FnOnce() -> T + Send
     }
 }
 
+fn append_to(path: &Path) -> Result<File> {
+    OpenOptions::new().create(true).append(true).open(path).with_context(|| path.display().to_string())
+}
+
 fn read_back(file: &mut File) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.rewind()?;
@@ -184,6 +223,8 @@ fn read_back(file: &mut File) -> Result<Vec<u8>> {
 
 /// `$0` is the cgroup's `cgroup.procs`; the shell joins it and becomes the program.
 const JOIN_AND_EXEC: &str = r#"echo 0 > "$0" && exec "$@""#;
+/// In a mount namespace of its own.
+const OWN_RUN_AND_EXEC: &str = r#"mount -t tmpfs -o mode=0755 tmpfs /run && exec "$@""#;
 fn netns_path(netns: &str) -> PathBuf {
     Path::new(NETNS_DIR).join(netns)
 }

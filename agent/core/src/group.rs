@@ -5,14 +5,20 @@
 //! this node's counts to one peer; `receiver` keeps the order of what one peer says.
 
 pub mod bus;
+pub mod contradiction;
 pub mod detector;
+pub mod membership;
+mod outbox;
 mod peer;
 mod pulse;
+pub mod questions;
 mod receiver;
 mod sender;
 mod solo;
+pub mod view;
 
 pub use detector::Detector;
+pub use outbox::{Full, Outbox};
 pub use peer::{Liveness, Peer, State};
 pub use pulse::Pulse;
 pub use receiver::{Accept, Receiver};

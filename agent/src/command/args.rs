@@ -18,6 +18,12 @@ pub struct Args {
     /// Print the daemon's answer as it is: one line of JSON (docs/control.md says what each field means)
     #[arg(long, global = true)]
     pub json: bool,
+    /// Have every node of the cluster carry the command out, and show all answers side by side
+    #[arg(long, global = true)]
+    pub all: bool,
+    /// Longest wait for the answers of --all; a node that has not answered by then is named
+    #[arg(long, value_name = "SECONDS", default_value = "2", global = true, value_parser = known_wait)]
+    pub within: f64,
     /// What to ask.
     #[command(subcommand)]
     pub question: Question,
@@ -123,6 +129,12 @@ pub struct View {
 }
 
 impl Args {
+    /// Returns the longest wait for the answers of other nodes, milliseconds.
+    pub fn within_ms(&self) -> u64 {
+        // The parser has seen to it that it is small and positive.
+        std::time::Duration::from_secs_f64(self.within).as_millis().try_into().unwrap_or(u64::MAX)
+    }
+
     /// Returns the request that these words are.
     /// `config` has requests of its own.
     pub fn request(&self) -> Option<Request> {
@@ -147,6 +159,13 @@ impl Args {
                 }
             }
         })
+    }
+}
+
+fn known_wait(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.001..=9.0).contains(&seconds) => Ok(seconds),
+        _ => Err("write seconds, 0.001 to 9".into()),
     }
 }
 

@@ -35,7 +35,7 @@ pub struct Changes {
 impl Wanted {
     /// Returns the heartbeat thread's part.
     pub(super) fn heartbeats(&self) -> heartbeat::Plan {
-        let Plan { node, dialling } = &self.plan;
+        let Plan { node, dialling, bus: _ } = &self.plan;
         heartbeat::Plan {
             name: node.name.clone(),
             incarnation: node.incarnation,
@@ -105,13 +105,23 @@ const PARTS: &[Part] = &[
             new.plan.node.name.clone_from(&old.plan.node.name);
             new.plan.node.peers.clone_from(&old.plan.node.peers);
             new.plan.dialling.source = old.plan.dialling.source;
+            new.plan.node.standing.service = old.plan.node.standing.service;
+            new.plan.bus.corosync.nodes.clone_from(&old.plan.bus.corosync.nodes);
         }),
     },
-    kept!("cluster_group", plan.node.group),
+    kept!("cluster_group", plan.node.group, plan.bus.corosync.group),
+    live!("bus_engine", plan.bus.engine),
+    live!("bus_token", plan.bus.corosync.token),
+    live!("bus_encryption", plan.bus.corosync.encryption),
+    live!("bus_key_file", plan.bus.corosync.key_file),
+    live!("port", plan.bus.corosync.port),
     // A table of another size is another table: what is counted in the old one would have to be moved while the
     // kernel counts on, and a count that is moved twice or not at all is worse than a restart.
     kept!("max_size", counting.hosts_max_inbound, counting.hosts_max_outbound),
+    // The address that the others are told (`standing.service`) follows from this row and the listener's.
     live!("nodeaddr", plan.dialling.source),
+    live!("control_group", plan.node.standing.control_group),
+    live!("idle_timeout", plan.node.standing.idle),
     live!("peers", plan.node.peers),
     live!("heartbeats_per_sec", heartbeat),
     live!("heartbeat_start_delay", plan.node.start_delay),

@@ -1,6 +1,7 @@
 //! From the merged configuration to [`Settings`]. Words were checked against the schema before; here they are read, and what
 //! only several of them together can tell is judged.
-use super::{Environment, Listen, Mesh, NodeName, ObjectSettings, Settings};
+use super::{BusSettings, Environment, Listen, Mesh, NodeName, ObjectSettings, Settings, agreed};
+use crate::host::bus;
 use convoy_core::{
     bounds,
     config::{
@@ -16,6 +17,7 @@ use convoy_core::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
 };
 
 /// Returns the settings; `None` when an error, reported here or before, leaves none.
@@ -45,6 +47,7 @@ pub(super) fn settings(
     let inbound_ports = judge.ports(&cluster, "inbound_ports");
     let outbound_ports = judge.ports(&cluster, "outbound_ports");
     let objects = judge.objects(cluster.scope());
+    let alone = !enabled || peers.len() < 2;
     Some(Settings {
         node: node?,
         address,
@@ -52,6 +55,8 @@ pub(super) fn settings(
         enabled,
         cluster_group: cluster.text("cluster_group").unwrap_or_default(),
         control_group: cluster.text("control_group").unwrap_or_default(),
+        subcluster: environment.subcluster().to_owned(),
+        agreed: agreed::values(cluster.scope()),
         heartbeat_interval: interval(cluster.number("heartbeats_per_sec")),
         heartbeat_start_delay: cluster.span("heartbeat_start_delay"),
         debug_level: cluster.level("debug_level"),
@@ -64,7 +69,20 @@ pub(super) fn settings(
             peer_port: own_ports.unwrap_or(PEER_PORT),
             connect_timeout: server.span("connect_timeout"),
             reconnect_interval: server.span("reconnect_interval"),
+            idle_timeout: server.span("idle_timeout"),
             buffer: server.buffer("tcpbuf_size"),
+        },
+        bus: BusSettings {
+            engine: match cluster.text("bus_engine").unwrap_or_default().to_ascii_lowercase().as_str() {
+                "solo" => bus::Engine::Solo,
+                "corosync" => bus::Engine::Corosync,
+                _ if alone => bus::Engine::Solo,
+                _ => bus::Engine::Corosync,
+            },
+            token: cluster.span("bus_token"),
+            encryption: cluster.bool("bus_encryption"),
+            key_file: cluster.text("bus_key_file").map(PathBuf::from),
+            port: server.number("port"),
         },
     })
 }

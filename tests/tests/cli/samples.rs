@@ -1,13 +1,15 @@
 //! Answers of a cluster that is fixed, with one of everything that can be shown.
 use convoy_agent::host::control::shape::{
-    Drift, EntryRow, HeartbeatStatus, Heartbeats, KernelStatus, KernelTable, MemberCounts, MemberRow,
-    Membership, MeshStatus, ObjectStatus, SharedList, SharedQuery, SharedShow, SharedTop, Status,
+    BusStatus, Drift, EntryRow, HeartbeatStatus, Heartbeats, KernelStatus, KernelTable, MemberCounts,
+    MemberRow, Membership, MeshStatus, ObjectStatus, SharedList, SharedQuery, SharedShow, SharedTop, Status,
+    all::{AllAnswers, NodeAnswer},
 };
 
 /// A node with a dead peer and a full table.
 pub(crate) fn status() -> Status {
     Status {
         node: "mx1".into(),
+        role: "node".into(),
         address: Some("10.0.0.1".into()),
         cluster_group: "mail".into(),
         incarnation: 1_763_890_000_000_001,
@@ -41,6 +43,16 @@ pub(crate) fn status() -> Status {
             deferred: 0,
         },
         drift: Drift { inbound: 1, outbound: 0, audits: 25, repaired: 4, untold: 0 },
+        bus: BusStatus {
+            engine: "corosync".into(),
+            epoch: Some(12),
+            members: 3,
+            leader: Some("mx2".into()),
+            forming: true,
+            sent: 17,
+            received: 1_203,
+            unsent: 1,
+        },
         mesh: MeshStatus {
             sent_bytes: 1_234_567,
             writes: 2_048,
@@ -72,6 +84,15 @@ pub(crate) fn status_alone() -> Status {
         state: "ready".into(),
         members: MemberCounts { alive: 1, suspect: 0, gone: 0 },
         drift: Drift { inbound: 0, outbound: 0, audits: 1, repaired: 0, untold: 0 },
+        bus: BusStatus {
+            engine: "solo".into(),
+            epoch: Some(1),
+            members: 1,
+            leader: Some("mx1".into()),
+            sent: 1,
+            received: 2,
+            ..BusStatus::default()
+        },
         mesh: MeshStatus::default(),
         kernel: KernelStatus {
             adopted: false,
@@ -93,6 +114,7 @@ pub(crate) fn status_starting() -> Status {
         uptime_s: 0.2,
         kernel: KernelStatus::default(),
         drift: Drift::default(),
+        bus: BusStatus { engine: "corosync".into(), ..BusStatus::default() },
         ..status_alone()
     }
 }
@@ -123,6 +145,28 @@ pub(crate) fn objects() -> Vec<ObjectStatus> {
             total: 0,
         },
     ]
+}
+
+/// Four nodes: well, in trouble, refusing, silent.
+pub(crate) fn all_statuses() -> AllAnswers {
+    let answer = |node: &str, code, answer: Option<String>, missing: Option<&str>| NodeAnswer {
+        node: node.into(),
+        code,
+        answer,
+        missing: missing.map(Into::into),
+        after_ms: 1.5,
+    };
+    let json = |status: Status| Some(serde_json::to_string(&status).unwrap());
+    let well = Status { state: "ready".into(), drift: Drift::default(), troubles: vec![], ..status() };
+    let busy = Some("{\"error\":\"convoyd is stopping\"}".into());
+    AllAnswers {
+        answers: vec![
+            answer("mx1", Some(0), json(well), None),
+            answer("mx2", Some(0), json(Status { node: "mx2".into(), ..status() }), None),
+            answer("mx3", Some(1), busy, None),
+            answer("mx4", None, None, Some("no answer in time")),
+        ],
+    }
 }
 
 pub(crate) fn shared_list() -> SharedList {

@@ -8,7 +8,7 @@ use crate::{
     world::{Event, World, address},
 };
 use convoy_core::{
-    node::{Batching, LinkId, Settings},
+    node::{Batching, LinkId, Settings, Standing},
     time::Span,
     wire::{Message, Object, message},
 };
@@ -72,6 +72,7 @@ pub(crate) fn settings(n: usize, nodes: usize) -> Settings {
         start_delay: Span::ZERO,
         connect: Span::from_secs(5),
         reconnect: Span::from_secs(1),
+        standing: Standing::default(),
         replicate: Object::ALL.map(|object| (object, batching)).into(),
     }
 }

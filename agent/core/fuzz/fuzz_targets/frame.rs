@@ -2,7 +2,7 @@
 //! panics and `global` stays the sum of its parts.
 #![no_main]
 use convoy_core::{
-    node::{Batching, Input, LinkId, Node, Settings},
+    node::{Batching, Input, LinkId, Node, Settings, Standing},
     time::{Instant, Span},
     wire::{Message, Object, frame, message},
 };
@@ -67,6 +67,7 @@ fn settings() -> Settings {
         start_delay: Span::ZERO,
         connect: Span::from_secs(5),
         reconnect: Span::from_secs(1),
+        standing: Standing::default(),
         replicate: Object::ALL.map(|object| (object, batching)).into(),
     }
 }

@@ -70,6 +70,8 @@ pub struct Peer {
     listening: Instant,
     /// Silence before this does not count.
     listen_from: Instant,
+    /// In the agreed view; then only a silence this long ends it.
+    seated: Option<Span>,
     /// It is silent on the mesh, or its connection closed.
     silent: bool,
     /// Its heartbeat datagrams have stopped.
@@ -86,6 +88,7 @@ impl Peer {
             heard: now,
             listening: now,
             listen_from,
+            seated: None,
             silent: false,
             doubted: false,
         }
@@ -119,6 +122,16 @@ impl Peer {
     /// Its silence does not count before `at`.
     pub fn listen_from(&mut self, at: Instant) {
         self.listen_from = at;
+    }
+
+    /// It is in the agreed view, where a silence of `Some` ends its counts, or it is not. Who leaves the view has the
+    /// time that any silent peer has: a daemon that is started again is back within it, and its counts never leave.
+    pub fn seat(&mut self, now: Instant, silence: Option<Span>) {
+        if self.seated.is_some() && silence.is_none() && self.state == State::Suspect {
+            let grace = now.since(self.quiet_since()).min(self.liveness.suspect_after);
+            self.listening = Instant::from_ns(now.as_ns().saturating_sub(grace.as_ns()));
+        }
+        self.seated = silence;
     }
 
     /// Something of this peer arrived on a connection that said who it is. Returns the new state if it changed.
@@ -159,9 +172,7 @@ impl Peer {
     pub fn tick(&mut self, now: Instant) -> Option<State> {
         let silent = now.since(self.quiet_since());
         match self.state {
-            State::Alive | State::Suspect if silent >= self.liveness.gone_after => {
-                self.enter(State::Gone, now)
-            }
+            State::Alive | State::Suspect if silent >= self.gone_after() => self.enter(State::Gone, now),
             State::Alive | State::Suspect if silent >= self.liveness.suspect_after => {
                 self.silent = true;
                 self.enter(State::Suspect, now)
@@ -176,9 +187,13 @@ impl Peer {
             State::Alive | State::Suspect if !self.silent => {
                 Some(self.quiet_since() + self.liveness.suspect_after)
             }
-            State::Alive | State::Suspect => Some(self.quiet_since() + self.liveness.gone_after),
+            State::Alive | State::Suspect => Some(self.quiet_since() + self.gone_after()),
             State::Gone => None,
         }
+    }
+
+    fn gone_after(&self) -> Span {
+        self.seated.unwrap_or(Span::ZERO).max(self.liveness.gone_after)
     }
 
     /// What a peer is that is not gone.
@@ -289,6 +304,25 @@ mod tests {
         peer.excuse(at(60_000), Span::from_ms(59_500));
         assert_eq!((peer.tick(at(60_000)), peer.deadline()), (None, Some(at(61_500))));
         assert_eq!((peer.heard_at(), peer.tick(at(61_500))), (at(0), Some(State::Gone)));
+    }
+
+    #[test]
+    fn a_member_of_the_view_is_suspect_for_long_and_gone_soon_after_it_leaves() {
+        let mut peer = heard_at(0);
+        peer.seat(at(10), Some(Span::from_ms(30_000)));
+        assert_eq!(peer.tick(at(300)), Some(State::Suspect));
+        assert_eq!((peer.tick(at(29_999)), peer.deadline()), (None, Some(at(30_000))));
+        peer.seat(at(20_000), None);
+        assert_eq!((peer.tick(at(20_000)), peer.deadline()), (None, Some(at(21_700))));
+        assert_eq!(peer.tick(at(21_700)), Some(State::Gone));
+    }
+
+    #[test]
+    fn a_member_of_the_view_that_is_silent_for_too_long_is_gone() {
+        let mut peer = heard_at(0);
+        peer.seat(at(10), Some(Span::from_ms(30_000)));
+        peer.tick(at(300));
+        assert_eq!(peer.tick(at(30_000)), Some(State::Gone));
     }
 
     #[test]

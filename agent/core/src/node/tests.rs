@@ -1,8 +1,11 @@
 //! Nodes joined by perfect pipes: greetings, counts, ends. Bad networks are in tests/tests/sim.
 use super::*;
-use crate::wire::{Refusal, frame, message};
+use crate::{
+    time::Span,
+    wire::{FrameError, Refusal, frame, message},
+};
 use alloc::{format, string::ToString, vec};
-use convoy_common::prefix::Prefix;
+use convoy_common::{addr::Host, count::Count, prefix::Prefix};
 
 mod reload;
 mod suspicion;
@@ -33,6 +36,7 @@ fn settings(name: &str, peers: &[(&str, u8)]) -> Settings {
         start_delay: Span::ZERO,
         connect: Span::from_secs(5),
         reconnect: Span::from_secs(1),
+        standing: Standing::default(),
         replicate: Object::ALL.map(|object| (object, batching)).into(),
     }
 }
@@ -108,6 +112,9 @@ impl Net {
             }
             Output::Event(event) => self.events.push((from, event)),
             Output::Stopped => {}
+            Output::Multicast(_) | Output::CarryOut(_) | Output::Answers(..) => {
+                unreachable!("they are on no bus")
+            }
         }
     }
 

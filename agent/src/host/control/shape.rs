@@ -2,6 +2,8 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub mod all;
+pub mod cluster;
 pub mod config;
 
 /// A question, one line of JSON such as `{"ask":"shared query","object":"inbound_cidr","prefix":"10.0.0.0/8"}`.
@@ -45,6 +47,13 @@ pub enum Request {
         /// As above.
         from: Option<String>,
     },
+    /// What the members of the bus agree on.
+    Cluster,
+    /// Leave the bus and join it again; for root and the daemon's own user.
+    #[serde(rename = "cluster reset")]
+    Reset,
+    /// Have nodes carry out a command, and gather their answers.
+    All(all::AllRequest),
     /// How far the counts are from what the kernel's socket table says.
     Drift,
 }
@@ -75,11 +84,35 @@ impl Failure {
     }
 }
 
+/// The bus, as far as `status` tells of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BusStatus {
+    /// The engine: `corosync`, or `solo` for a process that is alone on its bus.
+    pub engine: String,
+    /// Epoch of the agreed view; none while this node is on no bus.
+    pub epoch: Option<u64>,
+    /// Members of that view.
+    pub members: usize,
+    /// Name of its leader.
+    pub leader: Option<String>,
+    /// The members are still to agree on a new view.
+    pub forming: bool,
+    /// Messages this node has sent on the bus.
+    pub sent: u64,
+    /// Messages and configurations delivered to it.
+    pub received: u64,
+    /// Commands and answers dropped because too much waited for the bus.
+    pub unsent: u64,
+}
+
 /// Answer to `status`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// Node name.
     pub node: String,
+    /// `node` or `manager`.
+    #[serde(default)]
+    pub role: String,
     /// Address of the mesh listener; none on a node that is alone.
     pub address: Option<String>,
     /// `cluster_group`.
@@ -100,6 +133,9 @@ pub struct Status {
     pub kernel: KernelStatus,
     /// The same as the answer to `drift`.
     pub drift: Drift,
+    /// The bus.
+    #[serde(default)]
+    pub bus: BusStatus,
     /// What crossed the mesh since the start.
     pub mesh: MeshStatus,
     /// The thread that says that this node lives, and hears who else does.

@@ -36,8 +36,7 @@ pub(super) const OPTIONS: &[Row] = &[
         "a restarted node is complete again when its peers have connected; one attempt a second costs nothing",
     ),
     Row::new(SERVER, "port", Kind::Int(&[(1, 65_535)]), "Port of group communication on every member.")
-        .default("4809")
-        .live(Live::NoEffect),
+        .default("4809"),
     Row::new(
         CLIENT,
         "reconnect_interval",
@@ -77,10 +76,9 @@ pub(super) const OPTIONS: &[Row] = &[
         BOTH,
         "idle_timeout",
         Kind::Seconds(SHORT, HOUR),
-        "A connection that stays silent for this long is closed.",
+        "A member that stays silent for this long counts no more, although it is in the agreed view.",
     )
-    .default("30")
-    .live(Live::NoEffect),
+    .default("30"),
     Row::new(
         BOTH,
         "keepalive_interval",

@@ -1,0 +1,230 @@
+//! Our corosync: its files, its process, its end, and what it said about it.
+use super::{
+    Settings,
+    conf::{self, Paths, Unwritable},
+    files::{self, Unwritten},
+    key::{Key, NoKey},
+};
+use crate::sys::child::{self, Child};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::{
+    collections::VecDeque,
+    ffi::OsStr,
+    io,
+    os::fd::BorrowedFd,
+    path::PathBuf,
+    process::{Command, ExitStatus},
+    time::Duration,
+};
+
+/// Why no corosync of ours runs, or runs any more.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    /// The package is not there.
+    #[error("there is no program `corosync`: install it (Debian: corosync), or set bus_engine = solo")]
+    NotInstalled,
+    /// The peers cannot be on one bus.
+    #[error(transparent)]
+    Conf(#[from] Unwritable),
+    /// The secret is none.
+    #[error(transparent)]
+    Key(#[from] NoKey),
+    /// The state directory is in the way.
+    #[error(transparent)]
+    Files(#[from] Unwritten),
+    /// The kernel refuses the process.
+    #[error("{}: {source}", program.display())]
+    Start {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It ended, and said why if it knew.
+    #[error("corosync ended ({status}){said}{}", advice(said))]
+    Ended {
+        /// How.
+        status: ExitStatus,
+        /// `: its last words`, or nothing.
+        said: String,
+    },
+}
+
+/// What was written for corosync.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Written {
+    settings: Settings,
+    conf: String,
+    key: Key,
+}
+
+impl Written {
+    /// Writes the files of these settings.
+    fn new(settings: &Settings, paths: &Paths) -> Result<Self, Trouble> {
+        let conf = conf::text(settings, paths)?;
+        let key = match &settings.key_file {
+            None => Key::of_group(&settings.group),
+            Some(path) => {
+                let (key, open) = Key::of_file(path)?;
+                if open {
+                    tracing::warn!("bus_key_file {} can be read by others; chmod 0600 it", path.display());
+                }
+                key
+            }
+        };
+        files::write(&settings.dir, paths, &conf, key.bytes())?;
+        Ok(Self { settings: settings.clone(), conf, key })
+    }
+
+    /// Returns whether a corosync that runs with this would take `new` by reading it again.
+    fn can_become(&self, new: &Self) -> bool {
+        let of = |settings: &Settings| (settings.port, settings.encryption, settings.dir.clone());
+        self.key == new.key && of(&self.settings) == of(&new.settings)
+    }
+}
+
+/// A corosync that we started. Dropping it kills it.
+#[derive(Debug)]
+pub(super) struct Corosync {
+    child: Child,
+    paths: Paths,
+    written: Written,
+    /// Where its part of the log begins.
+    log_from: u64,
+    /// Its last errors.
+    said: VecDeque<String>,
+}
+
+/// What became of new settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reloaded {
+    /// In force, or nothing to do.
+    Taken,
+    /// Corosync must be started anew for them.
+    Restart,
+}
+
+impl Corosync {
+    /// Writes its files and starts it. It does not answer yet.
+    pub(super) fn start(settings: &Settings) -> Result<Self, Trouble> {
+        let program = child::find_program("corosync").ok_or(Trouble::NotInstalled)?;
+        let paths = Paths::below(&settings.dir);
+        let written = Written::new(settings, &paths)?;
+        for path in files::remove_torn_rings(&paths) {
+            tracing::warn!("{} was not whole and is removed; corosync counts its rings anew", path.display());
+        }
+        if let Err(error) = files::bound_log(&paths.log) {
+            tracing::warn!(%error, "{} grows beyond its bound", paths.log.display());
+        }
+        let log_from = files::log_len(&paths.log);
+        let args = ["-f".as_ref(), "-c".as_ref(), paths.conf.as_os_str()];
+        let child = Child::start(&program, &args).map_err(|source| Trouble::Start { program, source })?;
+        tracing::info!(pid = child.pid(), "corosync is started; its log is {}", paths.log.display());
+        Ok(Self { child, paths, written, log_from, said: VecDeque::new() })
+    }
+
+    /// Returns the process.
+    pub(super) fn child(&self) -> &Child {
+        &self.child
+    }
+
+    /// Returns the descriptors to wait for: its end, its errors.
+    pub(super) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        [Some(self.child.ended_fd()), self.child.errors_fd()].into_iter().flatten()
+    }
+
+    /// Takes what it wrote to its standard error into our log, and tells if it has ended.
+    pub(super) fn look(&mut self) -> Option<Trouble> {
+        let said = &mut self.said;
+        self.child.errors(|line| {
+            tracing::warn!("corosync: {line}");
+            if said.len() == SAID_MAX {
+                said.pop_front();
+            }
+            said.push_back(line.to_owned());
+        });
+        let status = self.child.status().ok().flatten()?;
+        let mut words = files::errors_since(&self.paths.log, self.log_from);
+        if words.is_empty() {
+            words.extend(self.said.iter().cloned());
+        }
+        let said = if words.is_empty() { String::new() } else { format!(": {}", words.join("; ")) };
+        Some(Trouble::Ended { status, said })
+    }
+
+    /// Keeps its log within bounds.
+    pub(super) fn tend(&mut self) {
+        if let Err(error) = files::bound_log(&self.paths.log) {
+            tracing::debug!(%error, "the log of corosync stays as long as it is");
+        }
+        self.log_from = self.log_from.min(files::log_len(&self.paths.log));
+    }
+
+    /// Has it take other settings, if it can.
+    ///
+    /// # Errors
+    /// When they are of no use; it runs on with the old ones.
+    pub(super) fn reload(&mut self, settings: &Settings) -> Result<Reloaded, Trouble> {
+        if self.written.settings == *settings {
+            return Ok(Reloaded::Taken);
+        }
+        let new = Written::new(settings, &self.paths)?;
+        let (can, same) = (self.written.can_become(&new), self.written.conf == new.conf);
+        self.written = new;
+        if !can {
+            return Ok(Reloaded::Restart);
+        }
+        if same || reread() {
+            return Ok(Reloaded::Taken);
+        }
+        tracing::warn!("corosync did not read its configuration again; it is started anew");
+        Ok(Reloaded::Restart)
+    }
+
+    /// Asks it to end, which tells the others, and waits for that; kills it if it takes more than two seconds.
+    pub(super) fn stop(mut self) {
+        self.child.signaller().terminate();
+        if !wait(self.child.ended_fd(), TERMINATE_WITHIN) {
+            tracing::warn!("corosync did not end within {} s and is killed", TERMINATE_WITHIN.as_secs());
+        }
+        // What it said at the end is for the log alone.
+        let _ended: Option<Trouble> = self.look();
+    }
+}
+
+/// Has the running corosync read its configuration again; tells whether it did.
+fn reread() -> bool {
+    let Some(program) = child::find_program("corosync-cfgtool") else { return false };
+    let Ok(mut tool) = Child::start(&program, &[OsStr::new("-R")]) else { return false };
+    wait(tool.ended_fd(), REREAD_WITHIN);
+    tool.errors(|line| tracing::warn!("corosync-cfgtool: {line}"));
+    tool.status().is_ok_and(|status| status.is_some_and(|status| status.success()))
+}
+
+/// Returns what the installed corosync calls its version.
+pub(super) fn version() -> Option<String> {
+    let output = Command::new(child::find_program("corosync")?).arg("-v").output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Some(text.split_once("version '")?.1.split_once('\'')?.0.to_owned())
+}
+
+/// Waits for a process; tells whether it ended.
+fn wait(ended: BorrowedFd<'_>, within: Duration) -> bool {
+    let timeout = Timespec::try_from(within).unwrap_or_default();
+    poll(&mut [PollFd::new(&ended, PollFlags::IN)], Some(&timeout)).is_ok_and(|ready| ready > 0)
+}
+
+/// What to do about the ends that have a known cause, by words of corosync 3.1 for them.
+fn advice(said: &str) -> &'static str {
+    let known = |(words, _): &&(&str, &str)| said.contains(words);
+    ADVICE.iter().find(known).map_or("", |(_, advice)| advice)
+}
+
+const ADVICE: &[(&str, &str)] = &[];
+
+/// chosen: what it says before it ends is one line or two.
+const SAID_MAX: usize = 4;
+/// measured: a stop takes 40 ms, of which most is telling the others.
+const TERMINATE_WITHIN: Duration = Duration::from_secs(2);
+/// measured: corosync-cfgtool takes 20 ms.
+const REREAD_WITHIN: Duration = Duration::from_secs(3);
