@@ -99,7 +99,7 @@ pub(super) struct Caller {
 impl Caller {
     /// Returns the user with this number of this host.
     pub(super) fn local(user: u32) -> Self {
-        let name = crate::sys::process::user_name(user).unwrap_or_else(|| "user".into());
+        let name = crate::sys::process::user(user).map_or_else(|| "user".into(), |user| user.name);
         Self { user, name: format!("{user} {name}") }
     }
 
