@@ -1,6 +1,6 @@
 //! From the merged configuration to [`Settings`]. Words were checked against the schema before; here they are read, and what
 //! only several of them together can tell is judged.
-use super::{BusSettings, Environment, Listen, Mesh, NodeName, ObjectSettings, Settings, agreed};
+use super::{BusSettings, Environment, Listen, Mesh, NodeName, ObjectSettings, Settings, agreed, control};
 use crate::host::bus;
 use convoy_core::{
     bounds,
@@ -47,6 +47,7 @@ pub(super) fn settings(
     let inbound_ports = judge.ports(&cluster, "inbound_ports");
     let outbound_ports = judge.ports(&cluster, "outbound_ports");
     let objects = judge.objects(cluster.scope());
+    let control = control::plan(root, judge.diagnostics);
     let alone = !enabled || peers.len() < 2;
     Some(Settings {
         node: node?,
@@ -65,6 +66,7 @@ pub(super) fn settings(
         inbound_ports,
         outbound_ports,
         audit_interval: cluster.span("audit_interval"),
+        control,
         mesh: Mesh {
             peer_port: own_ports.unwrap_or(PEER_PORT),
             connect_timeout: server.span("connect_timeout"),
@@ -88,9 +90,9 @@ pub(super) fn settings(
 }
 
 /// A scope and those it falls back to, read through the schema.
-struct View<'a> {
-    path: &'static str,
-    scopes: Vec<Scope<'a>>,
+pub(super) struct View<'a> {
+    pub(super) path: &'static str,
+    pub(super) scopes: Vec<Scope<'a>>,
 }
 
 impl<'a> View<'a> {
@@ -104,7 +106,7 @@ impl<'a> View<'a> {
 
     /// Returns the words of an option: those set most specifically, else the default. A value the schema refuses was
     /// reported and counts as not set.
-    fn entries(&self, name: &str) -> Vec<Entry> {
+    pub(super) fn entries(&self, name: &str) -> Vec<Entry> {
         let Some(row) = schema::option(self.path, name) else { return Vec::new() };
         let set = self.scopes.iter().find_map(|scope| scope.option(name));
         let set = set.and_then(|setting| schema::read(row, setting).ok());
@@ -115,7 +117,7 @@ impl<'a> View<'a> {
         self.scopes.iter().find_map(|scope| scope.option(name)).map(Setting::place)
     }
 
-    fn one(&self, name: &str) -> Option<Typed> {
+    pub(super) fn one(&self, name: &str) -> Option<Typed> {
         self.entries(name).into_iter().next().map(|entry| entry.value)
     }
 
@@ -126,21 +128,21 @@ impl<'a> View<'a> {
         }
     }
 
-    fn bool(&self, name: &str) -> bool {
+    pub(super) fn bool(&self, name: &str) -> bool {
         match self.one(name) {
             Some(Typed::Bool(value)) => value,
             other => misread(name, &other),
         }
     }
 
-    fn number<N: TryFrom<i64>>(&self, name: &str) -> N {
+    pub(super) fn number<N: TryFrom<i64>>(&self, name: &str) -> N {
         match self.one(name) {
             Some(Typed::Int(number)) => N::try_from(number).unwrap_or_else(|_| misread(name, &number)),
             other => misread(name, &other),
         }
     }
 
-    fn span(&self, name: &str) -> Span {
+    pub(super) fn span(&self, name: &str) -> Span {
         match self.one(name) {
             Some(Typed::Span(span)) => span,
             other => misread(name, &other),
@@ -161,7 +163,7 @@ impl<'a> View<'a> {
         }
     }
 
-    fn buffer(&self, name: &str) -> Option<u32> {
+    pub(super) fn buffer(&self, name: &str) -> Option<u32> {
         Some(self.number(name)).filter(|bytes| *bytes > 0)
     }
 }
