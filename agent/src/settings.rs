@@ -3,7 +3,7 @@
 //! Invariants: 1. [`load`] either gives settings or a report with every error found, never both; 2. whatever is not set has
 //! the default of the schema table; 3. nothing here is started, opened for writing or looked up in the network.
 //! Source: reference sections 1.7 to 1.10, 2.1, 2.4, 3.1 and 3.3.
-use crate::host::{bus, control as consoles};
+use crate::host::control::Plan;
 use convoy_core::{
     config::{
         diagnostic::Diagnostics,
@@ -24,15 +24,18 @@ use std::{
 
 mod agreed;
 mod build;
+mod bus;
 pub mod console;
 mod control;
 mod disk;
 mod environment;
 mod name;
 pub(crate) mod rows;
+mod view;
 mod wanted;
 mod write;
 
+pub use bus::Bus;
 pub use disk::Disk;
 pub use environment::{BootFile, Environment};
 pub use name::{BadName, NodeName};
@@ -75,26 +78,11 @@ pub struct Settings {
     /// Time between audits, 1 s to 1 h.
     pub audit_interval: Span,
     /// Where consoles are reached, and who may do what there.
-    pub control: consoles::Plan,
+    pub control: Plan,
     /// Connections to the other nodes.
     pub mesh: Mesh,
-    /// The bus on which the members agree.
-    pub bus: BusSettings,
-}
-
-/// The bus on which the members agree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BusSettings {
-    /// What carries it.
-    pub engine: bus::Engine,
-    /// Silence after which its members form anew, 50 ms to 10 s.
-    pub token: Span,
-    /// Whether its messages are encrypted.
-    pub encryption: bool,
-    /// Where the members' secret is.
-    pub key_file: Option<PathBuf>,
-    /// Its UDP port on every member.
-    pub port: u16,
+    /// Agreement with the other nodes.
+    pub bus: Bus,
 }
 
 /// One socket of `ECCluster_Listener`.

@@ -124,7 +124,7 @@ const PARTS: &[Part] = &[
     live!("nodeaddr", plan.dialling.source),
     live!("control_group", plan.node.standing.control_group),
     live!("idle_timeout", plan.node.standing.idle),
-    live!("peers", plan.node.peers),
+    live!("peers", plan.node.peers, plan.bus.corosync.nodes),
     live!("heartbeats_per_sec", heartbeat),
     live!("heartbeat_start_delay", plan.node.start_delay),
     live!("connect_timeout", plan.node.connect),

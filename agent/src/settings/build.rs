@@ -1,14 +1,16 @@
 //! From the merged configuration to [`Settings`]. Words were checked against the schema before; here they are read, and what
 //! only several of them together can tell is judged.
-use super::{BusSettings, Environment, Listen, Mesh, NodeName, ObjectSettings, Settings, agreed, control};
-use crate::host::bus;
+use super::{
+    Bus, Environment, Listen, Mesh, NodeName, ObjectSettings, Settings, agreed, control, view::View,
+};
+use crate::host::bus::Engine;
 use convoy_core::{
     bounds,
     config::{
         diagnostic::{Diagnostic, Diagnostics},
         place::Place,
-        schema::{self, Entry, Level, Typed},
-        scopes::{Scope, Scopes, Setting},
+        schema::{self, Entry, Typed},
+        scopes::{Scope, Scopes},
         value::{self, Endpoint},
     },
     time::Span,
@@ -48,7 +50,10 @@ pub(super) fn settings(
     let outbound_ports = judge.ports(&cluster, "outbound_ports");
     let objects = judge.objects(cluster.scope());
     let control = control::plan(root, judge.diagnostics);
-    let alone = !enabled || peers.len() < 2;
+    let bus = bus(&cluster, &server);
+    if enabled && bus.engine != Some(Engine::Solo) {
+        judge.one_family(&peers);
+    }
     Some(Settings {
         node: node?,
         address,
@@ -74,103 +79,8 @@ pub(super) fn settings(
             idle_timeout: server.span("idle_timeout"),
             buffer: server.buffer("tcpbuf_size"),
         },
-        bus: BusSettings {
-            engine: match cluster.text("bus_engine").unwrap_or_default().to_ascii_lowercase().as_str() {
-                "solo" => bus::Engine::Solo,
-                "corosync" => bus::Engine::Corosync,
-                _ if alone => bus::Engine::Solo,
-                _ => bus::Engine::Corosync,
-            },
-            token: cluster.span("bus_token"),
-            encryption: cluster.bool("bus_encryption"),
-            key_file: cluster.text("bus_key_file").map(PathBuf::from),
-            port: server.number("port"),
-        },
+        bus,
     })
-}
-
-/// A scope and those it falls back to, read through the schema.
-pub(super) struct View<'a> {
-    pub(super) path: &'static str,
-    pub(super) scopes: Vec<Scope<'a>>,
-}
-
-impl<'a> View<'a> {
-    fn of(root: Scope<'a>, path: &'static str) -> Self {
-        Self { path, scopes: root.scope(path, None).into_iter().collect() }
-    }
-
-    fn scope(&self) -> Option<Scope<'a>> {
-        self.scopes.first().copied()
-    }
-
-    /// Returns the words of an option: those set most specifically, else the default. A value the schema refuses was
-    /// reported and counts as not set.
-    pub(super) fn entries(&self, name: &str) -> Vec<Entry> {
-        let Some(row) = schema::option(self.path, name) else { return Vec::new() };
-        let set = self.scopes.iter().find_map(|scope| scope.option(name));
-        let set = set.and_then(|setting| schema::read(row, setting).ok());
-        set.or_else(|| schema::default_of(row)).unwrap_or_default()
-    }
-
-    fn place(&self, name: &str) -> Option<Place> {
-        self.scopes.iter().find_map(|scope| scope.option(name)).map(Setting::place)
-    }
-
-    pub(super) fn one(&self, name: &str) -> Option<Typed> {
-        self.entries(name).into_iter().next().map(|entry| entry.value)
-    }
-
-    fn text(&self, name: &str) -> Option<String> {
-        match self.one(name)? {
-            Typed::Text(text) => Some(text),
-            other => misread(name, &other),
-        }
-    }
-
-    pub(super) fn bool(&self, name: &str) -> bool {
-        match self.one(name) {
-            Some(Typed::Bool(value)) => value,
-            other => misread(name, &other),
-        }
-    }
-
-    pub(super) fn number<N: TryFrom<i64>>(&self, name: &str) -> N {
-        match self.one(name) {
-            Some(Typed::Int(number)) => N::try_from(number).unwrap_or_else(|_| misread(name, &number)),
-            other => misread(name, &other),
-        }
-    }
-
-    pub(super) fn span(&self, name: &str) -> Span {
-        match self.one(name) {
-            Some(Typed::Span(span)) => span,
-            other => misread(name, &other),
-        }
-    }
-
-    fn level(&self, name: &str) -> Level {
-        match self.one(name) {
-            Some(Typed::Level(level)) => level,
-            other => misread(name, &other),
-        }
-    }
-
-    fn ip(&self, name: &str) -> Option<IpAddr> {
-        match self.one(name)? {
-            Typed::Ip(ip) => Some(ip),
-            other => misread(name, &other),
-        }
-    }
-
-    pub(super) fn buffer(&self, name: &str) -> Option<u32> {
-        Some(self.number(name)).filter(|bytes| *bytes > 0)
-    }
-}
-
-/// A getter and its row in the table disagree, which every load would meet: see the test of the defaults.
-fn misread<T>(name: &str, found: &dyn std::fmt::Debug) -> T {
-    unreachable!("the table gives `{name}` another type: {found:?}")
 }
 
 struct Judge<'a> {
@@ -241,6 +151,20 @@ impl Judge<'_> {
             let message = format!("peer `{name}` cannot have the address {address}");
             let fault = Diagnostic::error("bad-peer-address", message).at(place);
             self.diagnostics.push(fault.help("write the address of the node on the cluster network"));
+        }
+    }
+
+    /// The bus has one link, and that has one family.
+    fn one_family(&mut self, peers: &BTreeMap<NodeName, Peer>) {
+        let find = |four: bool| peers.iter().find(|(_, peer)| peer.address.to_canonical().is_ipv4() == four);
+        if let (Some((four, four_peer)), Some((six, six_peer))) = (find(true), find(false)) {
+            let message = format!("peer `{six}` has an IPv6 address, and peer `{four}` an IPv4 one");
+            let warning = Diagnostic::warning("mixed-families", message).at(six_peer.value);
+            self.warn(
+                warning
+                    .note(four_peer.value, "the other one")
+                    .help("the bus needs one family: write all addresses in it, or bus_engine = solo in scope `cluster`"),
+            );
         }
     }
 
@@ -425,6 +349,21 @@ impl Judge<'_> {
                 .help(format!("this version has {}, each once and under its own name", known.join(" and "))),
         });
         None
+    }
+}
+
+fn bus(cluster: &View<'_>, server: &View<'_>) -> Bus {
+    let engine = cluster.text("bus_engine").unwrap_or_default();
+    Bus {
+        engine: match engine.as_str() {
+            "corosync" => Some(Engine::Corosync),
+            "solo" => Some(Engine::Solo),
+            _ => None,
+        },
+        token: cluster.span("bus_token"),
+        encryption: cluster.bool("bus_encryption"),
+        key_file: cluster.text("bus_key_file").map(PathBuf::from),
+        port: server.number("port"),
     }
 }
 

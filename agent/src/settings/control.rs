@@ -1,7 +1,7 @@
 //! `Control_Listener` and `Authorization`: where consoles reach the daemon, and who may do what there.
 //!
 //! Source: reference sections 1.12 and 3.2.
-use super::build::View;
+use super::view::View;
 use crate::host::control::{
     Plan,
     endpoint::{Access, At, Endpoint, Role},

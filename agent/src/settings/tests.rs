@@ -1,5 +1,6 @@
 //! Loading from disk: names, peers, listeners, the search path and the samples.
 use super::*;
+use crate::host::bus::Engine;
 use convoy_core::{bounds, config::schema};
 use std::fs;
 use tempfile::TempDir;
@@ -80,8 +81,7 @@ fn an_empty_file_gives_the_defaults() {
         inbound_ports: BTreeSet::from([25, 465, 587, 2525]),
         outbound_ports: BTreeSet::from([25, 465, 587, 2525]),
         audit_interval: Span::from_secs(10),
-        control: crate::host::control::Plan::default(),
-        bus: settings.bus.clone(),
+        control: Plan::default(),
         mesh: Mesh {
             idle_timeout: Span::from_secs(30),
             peer_port: 4_802,
@@ -89,6 +89,7 @@ fn an_empty_file_gives_the_defaults() {
             reconnect_interval: Span::from_secs(1),
             buffer: None,
         },
+        bus: Bus { engine: None, token: Span::from_ms(300), encryption: true, key_file: None, port: 4_809 },
     };
     assert_eq!(settings, expected);
     assert!(settings.is_solo());
@@ -100,10 +101,11 @@ fn everything_that_is_set_is_read() {
         r#"
         cluster {
           cluster_group = "other"  enabled = yes  heartbeats_per_sec = 200  heartbeat_start_delay = 0.5
-          debug_level = 0  inbound_ports = ( 25 0x19 26 )  outbound_ports = 24  audit_interval = 60
+          bus_engine = solo  bus_token = 0.05
+          bus_encryption = no  bus_key_file = "/etc/k"  debug_level = 0  inbound_ports = ( 25 0x19 26 )  outbound_ports = 24  audit_interval = 60
           Replicate "OUTBOUND_CIDR" { max_delay = 0  max_pending = 1  max_size = 1000 }
         }
-        msgc_server { peers = [ mx1 = 10.0.0.1  mx2 = "fd00::2" ]  reconnect_interval = 0.25  tcpbuf_size = 0 }
+        msgc_server { port = 4810  peers = [ mx1 = 10.0.0.1  mx2 = "fd00::2" ]  reconnect_interval = 0.25  tcpbuf_size = 0 }
         ECCluster_Listener {
           tcp_recv_buffer_size = 8192
           listen_backlog = 7
@@ -114,6 +116,14 @@ fn everything_that_is_set_is_read() {
         "#,
     );
     assert_eq!(&*settings.cluster_group, "other");
+    let bus = Bus {
+        engine: Some(Engine::Solo),
+        token: Span::from_ms(50),
+        encryption: false,
+        key_file: Some("/etc/k".into()),
+        port: 4_810,
+    };
+    assert_eq!((&settings.bus, settings.bus_engine()), (&bus, Engine::Solo));
     assert_eq!(settings.heartbeat_interval, Span::from_ms(5));
     assert_eq!(settings.heartbeat_start_delay, Span::from_ms(500));
     assert_eq!(settings.debug_level, Level::Debug);
@@ -409,4 +419,13 @@ fn the_examples_of_the_documentation_are_right() {
     let shown = page.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
     let prefix = format!("{}/", dir.path().display());
     assert!(report.replace(&prefix, "").starts_with(shown), "{report}");
+}
+
+#[test]
+fn peers_of_two_families_have_no_bus_and_are_told_so() {
+    let peers = "msgc_server { peers = [ mx1 = 10.0.0.1 mx2 = \"fd00::2\" ] }";
+    let message = "peer `mx2` has an IPv6 address, and peer `mx1` an IPv4 one";
+    check_told(peers, "mixed-families", message);
+    good(&format!("cluster {{ bus_engine = solo }} {peers}"));
+    good("msgc_server { peers = [ mx1 = 10.0.0.1 mx2 = \"::ffff:10.0.0.2\" ] }");
 }

@@ -3,7 +3,6 @@ use super::Settings;
 use crate::{
     daemon::Wanted,
     host::{
-        bus,
         cluster::Plan,
         counting,
         mesh::{Dialling, Listen},
@@ -58,19 +57,8 @@ impl Settings {
             replicate: self.objects.iter().map(|(object, settings)| (*object, batching(settings))).collect(),
         };
         let dialling = Dialling { port: self.mesh.peer_port, source: self.address, buffer: self.mesh.buffer };
-        let bus = bus::Plan {
-            engine: self.bus.engine,
-            corosync: bus::Settings {
-                group: self.cluster_group.as_str().into(),
-                nodes: self.peers.iter().map(|(name, address)| (name.shared(), *address)).collect(),
-                port: self.bus.port,
-                token: self.bus.token,
-                encryption: self.bus.encryption,
-                key_file: self.bus.key_file.clone(),
-                dir: state.join("corosync"),
-            },
-        };
         let hosts_max = |object| self.objects.get(&object).map(|settings| settings.max_size);
+        let bus = self.bus_plan(&state);
         let defaults = counting::Settings::new(counted.bpffs, counted.cgroup, state);
         Wanted {
             plan: Plan { node, dialling, bus },

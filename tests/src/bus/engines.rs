@@ -26,15 +26,13 @@ pub struct Options {
     pub token_ms: u64,
     /// Further words of every host's plan; default none.
     pub more: String,
-    /// Further environment of every process; default none.
-    pub env: Vec<(String, String)>,
     /// Whether the addresses are IPv6.
     pub ipv6: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { hosts: 3, token_ms: 100, more: String::new(), env: vec![], ipv6: false }
+        Self { hosts: 3, token_ms: 100, more: String::new(), ipv6: false }
     }
 }
 
@@ -173,15 +171,27 @@ impl Engines {
 
     /// Starts the process of a host.
     pub fn start(&mut self, seat: usize) -> Result<()> {
+        self.start_prepared(seat, "true")
+    }
+
+    /// Starts the process of a host after a command of the shell, which may change the mounts it sees.
+    pub fn start_prepared(&mut self, seat: usize, command: &str) -> Result<()> {
+        self.seats[seat] = Some(self.seat_on(seat, command)?);
+        Ok(())
+    }
+
+    /// Starts a further process on a host, beside the one that is there.
+    pub fn second_process(&self, seat: usize) -> Result<Seat> {
+        self.seat_on(seat, "true")
+    }
+
+    fn seat_on(&self, seat: usize, command: &str) -> Result<Seat> {
         let text = self.plan_of(seat);
         plan(&text).context("the plan")?;
-        let mut launch = self.host(seat).launch(program()?).arg(&text).own_run();
-        for (key, value) in &self.options.env {
-            launch = launch.env(key, value);
-        }
-        let (process, orders, answers) = launch.converse("bus")?;
-        self.seats[seat] = Some(Seat { process, bus: RemoteBus::new(orders, BufReader::new(answers)) });
-        Ok(())
+        let script = format!("{command} && exec \"$@\"");
+        let launch = self.host(seat).launch("sh").args(["-c", &script, "sh"]).arg(program()?).arg(&text);
+        let (process, orders, answers) = launch.own_run().converse("bus")?;
+        Ok(Seat { process, bus: RemoteBus::new(orders, BufReader::new(answers)) })
     }
 
     /// Kills a host's process, and its corosync with it if `engine`; else that ends by itself.
@@ -210,12 +220,17 @@ impl Engines {
 
     /// Waits until every process that runs has a configuration of `count`.
     pub fn agree(&mut self, count: usize) -> Result<()> {
-        for seat in self.running() {
-            let at = seat.ask(&format!("until {count} {}", AGREE_WITHIN.as_millis()))?;
-            if at == "at -" {
-                let state = seat.state()?;
-                bail!("no configuration of {count}: {state:?}; log:\n{}", seat.process.tail(30));
-            }
+        let running: Vec<usize> = (0..self.seats.len()).filter(|seat| self.seats[*seat].is_some()).collect();
+        running.into_iter().try_for_each(|seat| self.agree_of(seat, count))
+    }
+
+    /// Waits until one host's process has a configuration of `count`.
+    pub fn agree_of(&mut self, seat: usize, count: usize) -> Result<()> {
+        let seat = self.seat(seat);
+        let at = seat.ask(&format!("until {count} {}", AGREE_WITHIN.as_millis()))?;
+        if at == "at -" {
+            let state = seat.state()?;
+            bail!("no configuration of {count}: {state:?}; log:\n{}", seat.process.tail(30));
         }
         Ok(())
     }

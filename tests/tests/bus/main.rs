@@ -10,9 +10,6 @@ use convoy_core::group::bus::{Bus, Configuration, Event, Kind, MemberId};
 use lab::{bus::Engines, conformance::Tag};
 use std::collections::BTreeSet;
 
-/// What every test here needs beside a lab.
-const COROSYNC: [&str; 2] = ["corosync", "corosync-cfgtool"];
-
 /// Has a host's process send messages `from..from + count`.
 fn send(engines: &mut Engines, seat: usize, from: u32, count: u32) {
     for number in from..from + count {

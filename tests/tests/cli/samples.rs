@@ -1,7 +1,7 @@
 //! Answers of a cluster that is fixed, with one of everything that can be shown.
 use convoy_agent::host::control::shape::{
-    BusStatus, Drift, EntryRow, HeartbeatStatus, Heartbeats, KernelStatus, KernelTable, MemberCounts, MemberRow,
-    Membership, MeshStatus, ObjectStatus, SharedList, SharedQuery, SharedShow, SharedTop, Status,
+    BusStatus, Drift, EntryRow, HeartbeatStatus, Heartbeats, KernelStatus, KernelTable, MemberCounts,
+    MemberRow, Membership, MeshStatus, ObjectStatus, SharedList, SharedQuery, SharedShow, SharedTop, Status,
     all::{AllAnswers, NodeAnswer},
 };
 

@@ -8,7 +8,7 @@ use super::{
 use crate::sys::child::{self, Child};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     ffi::OsStr,
     io,
     os::fd::BorrowedFd,
@@ -39,6 +39,14 @@ pub(super) enum Trouble {
         program: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// It runs, but cannot hear the others; it says so in its log alone and goes on by itself.
+    #[error("corosync cannot listen on UDP port {port} ({said}): another program has it; see `ss -ulpn`")]
+    Deaf {
+        /// The port.
+        port: u16,
+        /// Its words.
+        said: String,
     },
     /// It ended, and said why if it knew.
     #[error("corosync ended ({status}){said}{}", advice(said))]
@@ -79,7 +87,16 @@ impl Written {
     /// Returns whether a corosync that runs with this would take `new` by reading it again.
     fn can_become(&self, new: &Self) -> bool {
         let of = |settings: &Settings| (settings.port, settings.encryption, settings.dir.clone());
-        self.key == new.key && of(&self.settings) == of(&new.settings)
+        let numbers = |written: &Self| {
+            conf::numbers(written.settings.nodes.keys().map(|name| &**name))
+                .into_iter()
+                .map(|(name, number)| (name.to_owned(), number))
+                .collect::<BTreeMap<_, _>>()
+        };
+        let (old, now) = (numbers(self), numbers(new));
+        // Two names that meet on a number are told apart by who else is there.
+        let renumbered = now.iter().any(|(name, number)| old.get(name).is_some_and(|old| old != number));
+        self.key == new.key && of(&self.settings) == of(&new.settings) && !renumbered
     }
 }
 
@@ -152,6 +169,18 @@ impl Corosync {
         Some(Trouble::Ended { status, said })
     }
 
+    /// Tells if it cannot hear the others. Its socket is its first act, but its log may come a moment later.
+    pub(super) fn deafness(&self) -> Option<Trouble> {
+        let said = files::line_since(&self.paths.log, self.log_from, DEAF)?;
+        Some(Trouble::Deaf { port: self.written.settings.port, said })
+    }
+
+    /// Does the same for one that does not answer any more, and whose end may take a moment still.
+    pub(super) fn look_at_end(&mut self) -> Option<Trouble> {
+        wait(self.child.ended_fd(), END_WITHIN);
+        self.look()
+    }
+
     /// Keeps its log within bounds.
     pub(super) fn tend(&mut self) {
         if let Err(error) = files::bound_log(&self.paths.log) {
@@ -220,11 +249,22 @@ fn advice(said: &str) -> &'static str {
     ADVICE.iter().find(known).map_or("", |(_, advice)| advice)
 }
 
-const ADVICE: &[(&str, &str)] = &[];
+const ADVICE: &[(&str, &str)] = &[
+    ("create lock file", "; its lock is /run/corosync.pid, which must be writable (see docs/bus.md)"),
+    (
+        "Another Corosync",
+        "; /run/corosync.pid is locked: stop the other corosync, or run convoyd where that is",
+    ),
+    ("local host", "; this node's address in `peers` must be one of this host's"),
+];
+/// What knet logs about its socket.
+const DEAF: &str = "Unable to bind listener socket";
 
 /// chosen: what it says before it ends is one line or two.
 const SAID_MAX: usize = 4;
 /// measured: a stop takes 40 ms, of which most is telling the others.
 const TERMINATE_WITHIN: Duration = Duration::from_secs(2);
+/// chosen: its connections break a moment before the kernel has taken it down.
+const END_WITHIN: Duration = Duration::from_millis(200);
 /// measured: corosync-cfgtool takes 20 ms.
 const REREAD_WITHIN: Duration = Duration::from_secs(3);

@@ -20,6 +20,7 @@ use convoy_core::group::bus::{Configuration, Event, MemberId};
 use crossbeam_channel::{Receiver, Sender};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::{
+    collections::VecDeque,
     os::fd::AsFd as _,
     sync::Arc,
     time::{Duration, Instant},
@@ -38,10 +39,15 @@ pub(super) struct Engine {
     spell: Spell,
     /// A message that corosync did not take yet.
     held: Option<Outgoing>,
+    /// Bytes of each message that it took and has not delivered. They wait, as far as the user is concerned: corosync
+    /// itself would take all that the host has memory for.
+    undelivered: VecDeque<usize>,
     /// In a row, without a membership between them.
     failures: u32,
     /// The corosync in use was not ours: it may come back by itself.
     adopted: bool,
+    /// The operator was told that the key is no secret.
+    warned: bool,
     tended: Instant,
 }
 
@@ -67,6 +73,8 @@ struct Membership {
     asked: bool,
     /// Seconds, as this thread lived them, without a message of our own.
     quiet: u32,
+    /// Of its life.
+    seconds: u32,
     next_second: Instant,
 }
 
@@ -102,8 +110,10 @@ impl Engine {
             link: Link::Absent,
             spell: Spell::default(),
             held: None,
+            undelivered: VecDeque::new(),
             failures: 0,
             adopted: false,
+            warned: false,
             tended: Instant::now(),
         }
     }
@@ -119,15 +129,16 @@ impl Engine {
             let pause = self.step();
             self.wait(pause);
         }
-        self.close();
+        // A corosync that has ended takes the membership along, and a connection to it ends without a wait.
         self.end_corosync();
+        self.close();
     }
 
     /// Does what the user's intent asks for.
     fn follow(&mut self) {
         let intent = self.shared.intent();
         let old = std::mem::replace(&mut self.intent, intent);
-        if self.intent.life != old.life {
+        if self.intent.life != self.spell.life {
             self.close();
             self.spell.life = self.intent.life;
             self.failures = 0;
@@ -187,10 +198,9 @@ impl Engine {
             match self.converse(now) {
                 Ok(pause) => return pause,
                 Err(failure) => {
-                    let ended = self.corosync.as_mut().and_then(|corosync| {
-                        // It is dead already if it is ours; how it died is the better reason.
-                        corosync.look()
-                    });
+                    // If ours is gone, how it ended is the better reason.
+                    let gone = matches!(failure, Failure::Cpg(CpgError::Gone { .. }));
+                    let ended = self.corosync.as_mut().filter(|_| gone).and_then(Corosync::look_at_end);
                     self.fail(&ended.map_or(failure, Failure::Corosync));
                 }
             }
@@ -232,7 +242,7 @@ impl Engine {
             return Ok(());
         }
         if self.corosync.is_none() {
-            if self.intent.settings.key_file.is_none() {
+            if self.intent.settings.key_file.is_none() && !std::mem::replace(&mut self.warned, true) {
                 tracing::warn!(
                     "bus_key_file is not set: the key of the bus is made of cluster_group alone, and keeps out \
                      only who does not know that name"
@@ -248,7 +258,7 @@ impl Engine {
     }
 
     /// Opens a connection; tells whether there is one.
-    fn try_open(&mut self) -> Result<bool, CpgError> {
+    fn try_open(&mut self) -> Result<bool, Failure> {
         let Some(library) = &self.library else { return Ok(false) };
         let opened = Connection::open(library).and_then(|connection| {
             let node = connection.local_node()?;
@@ -257,8 +267,11 @@ impl Engine {
         let (connection, own) = match opened {
             Ok(opened) => opened,
             Err(CpgError::TryAgain | CpgError::Gone { .. }) => return Ok(false),
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
+        if let Some(deaf) = self.corosync.as_ref().and_then(Corosync::deafness) {
+            return Err(deaf.into());
+        }
         self.adopted = self.corosync.is_none();
         if self.adopted {
             tracing::info!(node = own.host, "a corosync runs here already and is used as it is");
@@ -272,6 +285,7 @@ impl Engine {
             changes: Changes::new(own),
             asked: false,
             quiet: 0,
+            seconds: 0,
             next_second: Instant::now() + SECOND,
         }));
         Ok(true)
@@ -280,7 +294,7 @@ impl Engine {
     fn open(&mut self, late: bool) {
         let failure = match self.try_open() {
             Ok(true) => return,
-            Err(error) => Failure::Cpg(error),
+            Err(failure) => failure,
             Ok(false) => match self.corosync.as_mut().map(Corosync::look) {
                 Some(Some(trouble)) => Failure::Corosync(trouble),
                 Some(None) if !late => return,
@@ -341,8 +355,8 @@ impl Engine {
         self.link = Link::Absent;
         self.shared.set_state(|state| (state.connected, state.adopted) = (false, false));
         let waiting = self.held.take().into_iter().chain(self.outgoing.try_iter());
-        for message in waiting {
-            self.shared.out.remove(message.payload.len());
+        for len in waiting.map(|message| message.payload.len()).chain(self.undelivered.drain(..)) {
+            self.shared.out.remove(len);
         }
     }
 
@@ -384,6 +398,12 @@ impl Engine {
         if self.shared.events.has_room() && membership.next_second <= now {
             membership.next_second = now + SECOND;
             membership.quiet += 1;
+            membership.seconds += 1;
+            if membership.seconds <= DEAFNESS_LOOKS
+                && let Some(deaf) = self.corosync.as_ref().and_then(Corosync::deafness)
+            {
+                return Err(deaf.into());
+            }
             if membership.quiet >= wedged_after {
                 return Err(Failure::Wedged(wedged_after));
             }
@@ -397,7 +417,9 @@ impl Engine {
                 // The end of the change is overdue; corosync's order of things is another than we know.
                 let told = membership.changes.settle();
                 let own = membership.own;
-                self.tell_configurations(own, told);
+                if self.tell_configurations(own, told) {
+                    self.shared.wake.wake();
+                }
             }
         }
         Ok(match &self.link {
@@ -447,6 +469,7 @@ impl Engine {
     fn deliver(&mut self, delivery: Delivery) -> bool {
         let Link::Open(membership) = &mut self.link else { return false };
         let own = membership.own;
+        tracing::trace!(?delivery, "corosync delivers");
         match delivery {
             Delivery::Change { members, left, by_nodes } => {
                 let members = members.into_iter().map(member).collect();
@@ -469,6 +492,12 @@ impl Engine {
                 // Others in the group that do not speak this, and probes, end here.
                 if bytes.pop() != Some(MESSAGE) || !is_member {
                     return any;
+                }
+                if sender == own
+                    && let Some(len) = self.undelivered.pop_front()
+                {
+                    // The event wakes the user in any case.
+                    self.shared.out.remove(len);
                 }
                 self.tell(own, [Event::Message { sender, payload: bytes }]);
                 true
@@ -495,7 +524,10 @@ impl Engine {
             };
             if message.spell == self.spell {
                 match membership.connection.multicast([&message.payload, &[MESSAGE]]) {
-                    Ok(()) => {}
+                    Ok(()) => {
+                        self.undelivered.push_back(message.payload.len());
+                        continue;
+                    }
                     Err(CpgError::TryAgain) => {
                         self.held = Some(message);
                         return Ok(Sending::Held);
@@ -579,6 +611,8 @@ const BACK_OFF_MIN: Duration = Duration::from_millis(100);
 const BACK_OFF_MAX: Duration = Duration::from_secs(5);
 /// Seconds, and four token times, without a message of our own. chosen: forming a ring of 32 takes 12 s at most.
 const WEDGED_AFTER: u32 = 15;
+/// Seconds at which the log is looked at. chosen: corosync writes it within one.
+const DEAFNESS_LOOKS: u32 = 3;
 /// Deliveries in one look, before messages are sent.
 const DELIVERIES_MAX: usize = 256;
 /// Messages sent in one look, before deliveries are taken.

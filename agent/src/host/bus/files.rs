@@ -60,6 +60,20 @@ pub(super) fn log_len(log: &Path) -> u64 {
 
 /// Returns the last errors in the log after its first `from` bytes, without their times: at most three.
 pub(super) fn errors_since(log: &Path, from: u64) -> Vec<String> {
+    let text = since(log, from);
+    let grave = |line: &&str| GRAVE.iter().any(|word| line.contains(word));
+    let mut found: Vec<_> = text.lines().filter(grave).map(|line| bare(line).to_owned()).collect();
+    found.dedup();
+    found.drain(..found.len().saturating_sub(3));
+    found
+}
+
+/// Returns the first line of the log after its first `from` bytes with these words in it, without its time.
+pub(super) fn line_since(log: &Path, from: u64, words: &str) -> Option<String> {
+    since(log, from).lines().find(|line| line.contains(words)).map(|line| bare(line).to_owned())
+}
+
+fn since(log: &Path, from: u64) -> String {
     let read = || -> io::Result<Vec<u8>> {
         let mut file = File::open(log)?;
         let len = file.metadata()?.len();
@@ -68,13 +82,8 @@ pub(super) fn errors_since(log: &Path, from: u64) -> Vec<String> {
         file.take(LOG_TAIL_BYTES).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    let text = read().unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let grave = |line: &&str| GRAVE.iter().any(|word| line.contains(word));
-    let mut found: Vec<_> = text.lines().filter(grave).map(|line| bare(line).to_owned()).collect();
-    found.dedup();
-    found.drain(..found.len().saturating_sub(3));
-    found
+    // A log that is not there yet says nothing.
+    String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
 }
 
 /// Returns a line of the log from its subsystem on: `[MAIN  ] what happened`.
@@ -174,6 +183,8 @@ mod tests {
         .unwrap();
         assert_eq!(errors_since(&log, old.len() as u64), ["[MAIN  ] parse error"]);
         assert_eq!(errors_since(&log, 0).len(), 2);
+        assert_eq!(line_since(&log, 0, "ol").as_deref(), Some("[MAIN  ] old"));
+        assert_eq!(line_since(&log, old.len() as u64, "ol"), None);
         assert_eq!(errors_since(&dir.path().join("none"), 0), Vec::<String>::new());
     }
 

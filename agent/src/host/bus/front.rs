@@ -87,8 +87,7 @@ impl Front {
             |within| self.ended.recv_timeout(within) != Err(crossbeam_channel::RecvTimeoutError::Timeout);
         if !ended(STOP_WITHIN) {
             // A stopped corosync answers nothing; dead it ends every wait for it.
-            self.shared.kill();
-            if !ended(STOP_AFTER_KILL_WITHIN) {
+            if !self.shared.kill() || !ended(STOP_AFTER_KILL_WITHIN) {
                 return Err(Stopped::Abandoned);
             }
         }
@@ -184,6 +183,6 @@ pub(super) const EVENTS_SPARE: usize = 8;
 /// libcpg puts a message of up to 1 MiB on the stack when it dispatches, and 64 KiB when it sends.
 const STACK_BYTES: usize = 4 << 20;
 /// chosen: a corosync in order ends in 40 ms, and gets two seconds before it is killed.
-const STOP_WITHIN: Duration = Duration::from_secs(4);
-/// chosen: libqb looks once a second whether the other side still lives.
-const STOP_AFTER_KILL_WITHIN: Duration = Duration::from_secs(2);
+const STOP_WITHIN: Duration = Duration::from_secs(3);
+/// chosen: libqb looks every two seconds whether the side it waits for still lives.
+const STOP_AFTER_KILL_WITHIN: Duration = Duration::from_secs(3);

@@ -38,7 +38,8 @@ impl Cluster {
     pub(super) fn bus_troubles(&self, node: &Node) -> Vec<String> {
         let trouble = self.agreed.state().and_then(|state| state.trouble);
         let mut troubles = trouble.into_iter().collect::<Vec<_>>();
-        if let Some(view) = node.view() {
+        // Without an engine that others are on there is nothing to agree on with them.
+        if let Some(view) = node.view().filter(|_| self.engine() != "solo") {
             troubles.extend(view.differences().iter().map(difference));
             let claims = self.heartbeats.snapshot().peers.iter().map(claim).collect::<Vec<_>>();
             let (since, now) = (self.agreed.view_since(), self.heartbeats.now());

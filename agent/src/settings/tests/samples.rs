@@ -118,7 +118,9 @@ fn the_sample_of_one_host_is_the_defaults_as_it_is_and_with_every_comment_remove
     let (text, open) = (read("convoyd.conf"), opened("convoyd.conf"));
     assert_eq!(good(&text), good(""));
     assert_eq!(told(&text), []);
-    assert_eq!(good(&open), Settings { address: Some("192.168.0.10".parse().unwrap()), ..good("") });
+    let mut set = Settings { address: Some("192.168.0.10".parse().unwrap()), ..good("") };
+    set.bus.key_file = Some("/etc/convoy/bus.key".into());
+    assert_eq!(good(&open), set);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use super::{Fallback, Form, Instance, Kind, Live, Names, Origin, Row, ScopeRow, Shape};
 use crate::time::Span;
 
+mod bus;
 mod cluster;
 mod control;
 mod limits;
@@ -70,6 +71,7 @@ const SCOPE_PARTS: &[&[ScopeRow]] = &[
 
 const OPTION_PARTS: &[&[Row]] = &[
     cluster::OPTIONS,
+    bus::OPTIONS,
     msgc::OPTIONS,
     listeners::OPTIONS,
     control::OPTIONS,

@@ -1,3 +1,4 @@
+//! The membership, fed by hand: two members and the order of what they say.
 use super::*;
 use crate::group::view::{Parameter, Role};
 

@@ -1,3 +1,4 @@
+//! Commands and answers between three members, fed by hand.
 use super::*;
 use crate::group::view::{Card, Role};
 use alloc::{string::ToString, vec};

@@ -59,28 +59,6 @@ pub(super) const OPTIONS: &[Row] = &[
         "Where the other nodes reach this one, when there is no `ECCluster_Listener`. Deprecated.",
     )
     .changed("*:4802", "unset, the sockets are those of `ECCluster_Listener`, and that is its default"),
-    Row::new(
-        CLUSTER,
-        "bus_engine",
-        Kind::Choice(&["auto", "corosync", "solo"]),
-        "What carries the bus on which members agree; auto is corosync with peers and solo without.",
-    )
-    .default("auto"),
-    Row::new(
-        CLUSTER,
-        "bus_token",
-        Kind::Seconds(TOKEN_MIN, TOKEN_MAX),
-        "Silence on the bus after which its members form anew: a host that is gone is out of the view after 2.2 times this.",
-    )
-    .default("0.3"),
-    Row::new(CLUSTER, "bus_encryption", Kind::Bool, "Whether messages on the bus are encrypted; they are authenticated in any case.")
-        .default("true"),
-    Row::new(
-        CLUSTER,
-        "bus_key_file",
-        Kind::Path,
-        "Secret that all members share, 16 bytes or more; unset, the key is made of names that are no secret.",
-    ),
     Row::new(CLUSTER, "control_group", Kind::Text, "Group on which nodes accept console commands.")
         .default("ec_console"),
     Row::new(
@@ -278,9 +256,6 @@ const PARAMETERS: &[&str] = &[
     "gauge_cache",
 ];
 
-/// Shortest and longest silence on the bus. chosen: below it a busy host is lost now and then; above it nobody waits.
-const TOKEN_MIN: Span = Span::from_ms(50);
-const TOKEN_MAX: Span = Span::from_secs(10);
 const CLUSTER: &[&str] = &["cluster"];
 const CLUSTER_AND_GLOBAL: &[&str] = &["cluster", ""];
 const REPLICATE: &[&str] = &["cluster::Replicate"];

@@ -35,7 +35,7 @@ pub(super) const OPTIONS: &[Row] = &[
         "5",
         "a restarted node is complete again when its peers have connected; one attempt a second costs nothing",
     ),
-    Row::new(SERVER, "port", Kind::Int(&[(1, 65_535)]), "Port of group communication on every member.")
+    Row::new(SERVER, "port", Kind::Int(&[(1, 65_535)]), "UDP port of the bus on every member.")
         .default("4809"),
     Row::new(
         CLIENT,
