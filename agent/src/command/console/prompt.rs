@@ -29,7 +29,7 @@ pub(super) fn run(console: &mut Console, to: &mut impl Write) -> Result<(), Fail
     let mut editor = editor();
     let mut is_paged = false;
     loop {
-        let prompt = Clock { endpoint: console.socket.display().to_string() };
+        let prompt = Clock { endpoint: console.socket.to_string() };
         match editor.read_line(&prompt) {
             Ok(Signal::Success(line)) => {
                 let mut answer = Vec::new();
