@@ -171,7 +171,16 @@ impl Launch<'_> {
         let mut command = Command::new("sh");
         command.arg("-c").arg(JOIN_AND_EXEC).arg(self.place.cgroup.procs());
         if self.own_run {
-            command.args(["unshare", "--mount", "--propagation", "private", "sh", "-c", OWN_RUN_AND_EXEC, "sh"]);
+            command.args([
+                "unshare",
+                "--mount",
+                "--propagation",
+                "private",
+                "sh",
+                "-c",
+                OWN_RUN_AND_EXEC,
+                "sh",
+            ]);
         }
         if let Some(uid) = self.uid {
             command.args(["setpriv", "--clear-groups"]).arg(format!("--reuid={uid}")).arg("--");

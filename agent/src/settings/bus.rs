@@ -34,11 +34,8 @@ impl Settings {
     pub(super) fn bus_plan(&self, state: &Path) -> Plan {
         let peer = |(name, address): (&NodeName, &IpAddr)| (name.shared(), *address);
         let alone = || (self.node.shared(), self.address.unwrap_or(Ipv4Addr::LOCALHOST.into()));
-        let nodes = if self.peers.is_empty() {
-            [alone()].into()
-        } else {
-            self.peers.iter().map(peer).collect()
-        };
+        let nodes =
+            if self.peers.is_empty() { [alone()].into() } else { self.peers.iter().map(peer).collect() };
         let corosync = Corosync {
             group: self.cluster_group.as_str().into(),
             nodes,

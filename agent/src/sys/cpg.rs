@@ -99,7 +99,7 @@ impl Connection {
     pub fn open(library: &Arc<Library>) -> Result<Self, Error> {
         let mut handle = 0;
         let mut model = Model {
-            model: Model::V1,
+            version: Model::V1,
             deliver: take_message,
             change: take_change,
             ring: take_ring,

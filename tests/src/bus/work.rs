@@ -232,9 +232,7 @@ fn raw_ping(count: u64, len: usize) -> Result<Vec<u64>> {
     let own = connection.local_node()?;
     await_delivery(&mut connection, |delivery| matches!(delivery, Delivery::Change { .. }))?;
     let payload = vec![7; len];
-    let is_own = |delivery: &Delivery| {
-        matches!(delivery, Delivery::Message { sender, .. } if sender.node == own && sender.id == std::process::id())
-    };
+    let is_own = |delivery: &Delivery| matches!(delivery, Delivery::Message { sender, .. } if sender.node == own && sender.id == std::process::id());
     let mut times = Vec::new();
     for _ in 0..count {
         let begin = Instant::now();

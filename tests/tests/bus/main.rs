@@ -7,10 +7,7 @@ mod starting;
 
 use anyhow::Result;
 use convoy_core::group::bus::{Bus, Configuration, Event, Kind, MemberId};
-use lab::{
-    bus::Engines,
-    conformance::Tag,
-};
+use lab::{bus::Engines, conformance::Tag};
 use std::collections::BTreeSet;
 
 /// Has a host's process send messages `from..from + count`.
@@ -23,12 +20,14 @@ fn send(engines: &mut Engines, seat: usize, from: u32, count: u32) {
 
 /// Returns the next `count` messages of a host, passing over configurations.
 fn messages(engines: &mut Engines, seat: usize, count: usize) -> Result<Vec<Tag>> {
-    (0..count).map(|_| {
-        engines.event(seat, |event| match event {
-            Event::Message { payload, .. } => Some(Tag::read(&payload).expect("it came whole")),
-            _ => None,
+    (0..count)
+        .map(|_| {
+            engines.event(seat, |event| match event {
+                Event::Message { payload, .. } => Some(Tag::read(&payload).expect("it came whole")),
+                _ => None,
+            })
         })
-    }).collect()
+        .collect()
 }
 
 /// Returns the next configuration of a host, passing over messages.

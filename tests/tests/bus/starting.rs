@@ -166,9 +166,11 @@ fn other_peers_and_another_token_are_taken_without_a_loss_and_another_port_with_
         engines.seat(seat).ask(&format!("reload {} token=200", all[seat]))?;
     }
     until("the token's time is in force", Duration::from_secs(20), || {
-        let output = engines.host(0).launch("corosync-cmapctl").arg("runtime.config.totem.token").run(
-            Duration::from_secs(10),
-        )?;
+        let output = engines
+            .host(0)
+            .launch("corosync-cmapctl")
+            .arg("runtime.config.totem.token")
+            .run(Duration::from_secs(10))?;
         Ok(String::from_utf8_lossy(&output.stdout).contains("= 200").then_some(()))
     })?;
     for seat in 0..3 {

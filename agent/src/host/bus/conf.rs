@@ -50,7 +50,9 @@ pub(super) enum Unwritable {
         six: String,
     },
     /// A path would not fit its line.
-    #[error("the state directory {0:?} cannot stand in a configuration of corosync; choose one without line breaks")]
+    #[error(
+        "the state directory {0:?} cannot stand in a configuration of corosync; choose one without line breaks"
+    )]
     Path(PathBuf),
 }
 
@@ -212,6 +214,10 @@ mod tests {
         assert_eq!(mixed, Unwritable::MixedFamilies { four: "a".into(), six: "b".into() });
         let broken = Settings { dir: "/x\ny".into(), ..settings(&[]) };
         assert!(matches!(written(&broken), Err(Unwritable::Path(_))));
-        assert!(written(&settings(&[("a", "fd00::1"), ("b", "fd00::2")])).unwrap().contains("ring0_addr: fd00::2"));
+        assert!(
+            written(&settings(&[("a", "fd00::1"), ("b", "fd00::2")]))
+                .unwrap()
+                .contains("ring0_addr: fd00::2")
+        );
     }
 }

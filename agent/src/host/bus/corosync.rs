@@ -87,8 +87,12 @@ impl Written {
     /// Returns whether a corosync that runs with this would take `new` by reading it again.
     fn can_become(&self, new: &Self) -> bool {
         let of = |settings: &Settings| (settings.port, settings.encryption, settings.dir.clone());
-        let numbers = |written: &Self| conf::numbers(written.settings.nodes.keys().map(|name| &**name))
-            .into_iter().map(|(name, number)| (name.to_owned(), number)).collect::<BTreeMap<_, _>>();
+        let numbers = |written: &Self| {
+            conf::numbers(written.settings.nodes.keys().map(|name| &**name))
+                .into_iter()
+                .map(|(name, number)| (name.to_owned(), number))
+                .collect::<BTreeMap<_, _>>()
+        };
         let (old, now) = (numbers(self), numbers(new));
         // Two names that meet on a number are told apart by who else is there.
         let renumbered = now.iter().any(|(name, number)| old.get(name).is_some_and(|old| old != number));
@@ -247,7 +251,10 @@ fn advice(said: &str) -> &'static str {
 
 const ADVICE: &[(&str, &str)] = &[
     ("create lock file", "; its lock is /run/corosync.pid, which must be writable (see docs/bus.md)"),
-    ("Another Corosync", "; /run/corosync.pid is locked: stop the other corosync, or run convoyd where that is"),
+    (
+        "Another Corosync",
+        "; /run/corosync.pid is locked: stop the other corosync, or run convoyd where that is",
+    ),
     ("local host", "; this node's address in `peers` must be one of this host's"),
 ];
 /// What knet logs about its socket.

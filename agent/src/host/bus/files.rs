@@ -145,9 +145,10 @@ mod tests {
         assert!(!write(&dir, &paths, "conf", b"key").unwrap());
         assert!(write(&dir, &paths, "conf", b"yek").unwrap());
         assert_eq!(fs::read(&paths.key).unwrap(), b"yek");
-        assert_eq!([mode(&dir), mode(&paths.ring), mode(&paths.key), mode(&paths.conf)], [
-            0o700, 0o700, 0o600, 0o600
-        ]);
+        assert_eq!(
+            [mode(&dir), mode(&paths.ring), mode(&paths.key), mode(&paths.conf)],
+            [0o700, 0o700, 0o600, 0o600]
+        );
         fs::set_permissions(&paths.key, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(write(&dir, &paths, "conf", b"yek").unwrap());
         assert_eq!(mode(&paths.key), 0o600);
@@ -172,8 +173,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("corosync.log");
         let old = "Nov 24 14:00:00.100 [7] h corosync error   [MAIN  ] old\n";
-        fs::write(&log, format!("{old}Nov 24 14:00:00.200 [7] h corosync notice  [MAIN  ] fine\n\
-            Nov 24 14:00:00.300 [7] h corosync error   [MAIN  ] parse error\n")).unwrap();
+        fs::write(
+            &log,
+            format!(
+                "{old}Nov 24 14:00:00.200 [7] h corosync notice  [MAIN  ] fine\n\
+            Nov 24 14:00:00.300 [7] h corosync error   [MAIN  ] parse error\n"
+            ),
+        )
+        .unwrap();
         assert_eq!(errors_since(&log, old.len() as u64), ["[MAIN  ] parse error"]);
         assert_eq!(errors_since(&log, 0).len(), 2);
         assert_eq!(line_since(&log, 0, "ol").as_deref(), Some("[MAIN  ] old"));

@@ -69,7 +69,8 @@ impl Key {
     fn stretch(secret: &[u8], info: &[u8]) -> Self {
         let mut key = Box::new([0; KEY_BYTES]);
         for (block, number) in key.chunks_mut(64).zip(1_u32..) {
-            let hash = Sha512::new().chain_update(number.to_be_bytes()).chain_update(secret).chain_update(info);
+            let hash =
+                Sha512::new().chain_update(number.to_be_bytes()).chain_update(secret).chain_update(info);
             block.copy_from_slice(&hash.finalize());
         }
         Self(key)
