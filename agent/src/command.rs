@@ -3,8 +3,11 @@
 //! One question a run: words become a request, the daemon's line becomes text for people, or is printed as it is
 //! with `--json`. Rendering is pure: an answer and a [`Style`] in, bytes out. Knows nothing of how answers come
 //! about; see `host::control`.
+mod all;
 mod args;
+mod cluster;
 mod config;
+mod console;
 mod drift;
 mod failed;
 mod listing;
@@ -24,7 +27,10 @@ pub use style::Style;
 
 use crate::host::control::{
     client::{Client, ClientError},
-    shape::{Drift, Membership, Request, SharedList, SharedQuery, SharedShow, SharedTop, Status},
+    shape::{
+        Drift, Membership, Request, SharedList, SharedQuery, SharedShow, SharedTop, Status,
+        all::{AllAnswers, AllRequest, Flushed, Sent},
+    },
 };
 use clap::Parser;
 use serde::Deserialize;
@@ -58,8 +64,21 @@ pub fn ask(args: &Args, style: Style, to: &mut impl Write) -> Result<(), Failed>
     if let Question::Config(config) = &args.question {
         return config::run(args, config, style, to);
     }
+    if let Question::Console { words } = &args.question {
+        return console::run(&args.run_dir, words, args.json, style, to);
+    }
     let Some(request) = args.request() else { return Ok(()) };
     let mut client = Client::connect(&args.run_dir)?;
+    if args.all {
+        let line = serde_json::to_string(&request).map_err(io::Error::from)?;
+        let all = AllRequest { line, within_ms: args.within_ms(), ..AllRequest::default() };
+        let answers = parse::<AllAnswers>(client.ask(&Request::All(all))?)?;
+        return if args.json {
+            all::write_json(&answers, to)
+        } else {
+            all::write(&request, &answers, style, to)
+        };
+    }
     let line = client.ask(&request)?;
     if args.json {
         to.write_all(line.as_bytes())?;
@@ -81,6 +100,18 @@ pub fn render(request: &Request, line: &str, style: Style, to: &mut impl Write) 
         Request::SharedShow { .. } => tree::write(&parse::<SharedShow>(line)?, style, to)?,
         Request::SharedQuery { .. } => object::write(&parse::<SharedQuery>(line)?, style, to)?,
         Request::SharedTop { .. } => top::write(&parse::<SharedTop>(line)?, style, to)?,
+        Request::Cluster | Request::Reset => cluster::write(&parse(line)?, style, to)?,
+        Request::Broadcast(_) => {
+            writeln!(to, "sent to {}; see: retrieve", parse::<Sent>(line)?.nodes.join(", "))?;
+        }
+        Request::Flush => {
+            writeln!(to, "answers to {} commands forgotten", parse::<Flushed>(line)?.commands)?;
+        }
+        Request::Retrieve(_) => unreachable!("the console lays its answers out by the command they are to"),
+        Request::All(all) => {
+            let inner = serde_json::from_str(&all.line).map_err(io::Error::from)?;
+            all::write(&inner, &parse(line)?, style, to)?;
+        }
         Request::Drift => drift::write(&parse::<Drift>(line)?, style, to)?,
     }
     Ok(())

@@ -1,9 +1,9 @@
 //! Floor 4: the daemon as a whole: what is started in which order, what a signal does, what is undone at the end.
 //!
-//! Order of start: directories and their locks, this life's number, the mesh listeners, the cluster thread, the
-//! control socket, the kernel programs, the sampler, and only then "ready". Whatever fails leaves nothing behind
+//! Order of start: directories and their locks, this life's number, the mesh listeners, the heartbeat thread, the
+//! cluster thread, the control socket, the kernel programs, the sampler, and only then "ready". Whatever fails leaves nothing behind
 //! but what earlier lives left: pinned maps stay by design, so that counting goes on.
-//! Order of stop: control socket, goodbyes to the peers, sampler; all of it is tried, all errors are told.
+//! Order of stop: control socket, goodbyes to the peers, heartbeats, sampler; all of it is tried, all errors are told.
 mod directories;
 mod error;
 mod incarnation;
@@ -15,13 +15,15 @@ pub use wanted::{Changes, Wanted};
 
 use crate::{
     host::{
-        cluster::{self, ClusterThread, Inbox},
-        control::{Command, Commands, Control, Questions},
-        counting,
+        bus,
+        cluster::{self, Agreement, ClusterThread, Inbox},
+        control::{Command, Commands, Control, Desk, Questions},
+        counting, errands, heartbeat,
         mesh::Listeners,
     },
     sys::{log::Log, wake::Wake},
 };
+use convoy_core::group::view::Role;
 use crossbeam_channel::{Receiver, bounded, unbounded};
 use directories::Directories;
 use sd_notify::NotifyState;
@@ -29,7 +31,7 @@ use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
 };
-use std::{path::PathBuf, thread};
+use std::{path::PathBuf, sync::Arc, thread};
 
 /// The daemon's own directories on this host.
 #[derive(Clone, Debug)]
@@ -107,7 +109,9 @@ enum Happening {
 struct Daemon {
     control: Control,
     cluster: ClusterThread,
-    sampler: counting::Handle,
+    heartbeat: heartbeat::Handle,
+    /// Counts in the kernel; a manager has none.
+    sampler: Option<counting::Handle>,
     ended: Receiver<&'static str>,
     commands: Receiver<Command>,
     listeners: Listeners,
@@ -127,16 +131,45 @@ impl Daemon {
         let (questions, inbox_questions) = Questions::new(wake.clone());
         let (orders, commands) = Commands::new();
         let (ends, ended) = unbounded();
-        let inbox = Inbox { reports: inbox_reports, questions: inbox_questions, ends };
+        let heartbeat =
+            heartbeat::spawn(wanted.heartbeats(), wake.clone(), ends.clone()).map_err(Error::Resources)?;
+        let heartbeats = heartbeat.link().clone();
+        let (errands, to_carry_out) = bounded(convoy_core::bounds::EXECUTING_MAX);
+        let (done, inbox_done) = unbounded();
+        let inbox =
+            Inbox { reports: inbox_reports, questions: inbox_questions, done: inbox_done, heartbeats, ends };
+        let desk = Desk { questions, commands: orders };
+        let at_desk = desk.clone();
+        errands::serve(to_carry_out, done, wake.clone(), Arc::new(move |errand| at_desk.carry_out(errand)))
+            .map_err(Error::Resources)?;
+        let agreement = Agreement {
+            bus: bus::spawn(wanted.plan.bus.clone(), wake.clone()).map_err(Error::Resources)?,
+            errands,
+        };
         // Greets the peers and learns their counts while the kernel programs are loaded; tells its own after that.
         // Should that fail, dropping it says goodbye.
-        let cluster =
-            cluster::spawn(wanted.plan.clone(), listening, inbox, wake.clone()).map_err(Error::Ring)?;
-        let control = Control::start(&places.run_dir, questions, orders)
+        let cluster = cluster::spawn(wanted.plan.clone(), listening, agreement, inbox, wake.clone())
+            .map_err(Error::Ring)?;
+        let control = Control::start(&places.run_dir, desk)
             .map_err(|source| Error::Directory { path: places.run_dir.clone(), source })?;
-        let counting = counting::open(&wanted.counting)?;
-        let sampler = counting::spawn(counting, wanted.sampling, reports, wake)?;
-        Ok(Self { control, cluster, sampler, ended, commands, listeners, wanted, status: reload::RELOADED })
+        let sampler = match wanted.plan.node.standing.role {
+            Role::Manager => None,
+            Role::Node => {
+                let counting = counting::open(&wanted.counting)?;
+                Some(counting::spawn(counting, wanted.sampling, reports, wake)?)
+            }
+        };
+        Ok(Self {
+            control,
+            cluster,
+            heartbeat,
+            sampler,
+            ended,
+            commands,
+            listeners,
+            wanted,
+            status: reload::RELOADED,
+        })
     }
 
     fn wait(&self, happenings: &Receiver<i32>) -> Happening {
@@ -151,10 +184,13 @@ impl Daemon {
     }
 
     fn stop(self) -> Result<(), Error> {
-        let Self { control, cluster, sampler, .. } = self;
+        let Self { control, cluster, heartbeat, sampler, .. } = self;
         drop(control);
         let cluster = cluster.stop();
-        sampler.stop();
+        heartbeat.stop();
+        if let Some(sampler) = sampler {
+            sampler.stop();
+        }
         cluster.map_err(|_panic| Error::Ended { thread: "cluster" })
     }
 }

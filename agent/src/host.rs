@@ -4,4 +4,6 @@ pub mod bus;
 pub mod cluster;
 pub mod control;
 pub mod counting;
+pub mod errands;
+pub mod heartbeat;
 pub mod mesh;

@@ -21,6 +21,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+mod agreed;
 mod build;
 mod bus;
 pub mod console;
@@ -28,6 +29,7 @@ mod disk;
 mod environment;
 mod name;
 pub(crate) mod rows;
+mod view;
 mod wanted;
 mod write;
 
@@ -35,6 +37,7 @@ pub use bus::Bus;
 pub use disk::Disk;
 pub use environment::{BootFile, Environment};
 pub use name::{BadName, NodeName};
+pub use wanted::Counted;
 pub use write::NotWritten;
 
 /// Everything the daemon needs to know. Every value is legal.
@@ -52,6 +55,10 @@ pub struct Settings {
     pub cluster_group: String,
     /// Group for console commands.
     pub control_group: String,
+    /// The subcluster this node is in.
+    pub subcluster: String,
+    /// What must be the same on every member, by name.
+    pub agreed: Vec<(&'static str, String)>,
     /// Time between heartbeats, 5 ms to 1 s.
     pub heartbeat_interval: Span,
     /// Time after start before a peer's silence counts.
@@ -109,6 +116,8 @@ pub struct Mesh {
     pub connect_timeout: Span,
     /// Wait after a failed connection.
     pub reconnect_interval: Span,
+    /// Silence after which a peer counts no more although it is a member.
+    pub idle_timeout: Span,
     /// Socket buffers of connections this node opens, in bytes; `None` leaves them to the kernel.
     pub buffer: Option<u32>,
 }

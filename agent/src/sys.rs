@@ -18,5 +18,7 @@ pub mod net;
 pub mod privilege;
 #[expect(unsafe_code, reason = "the safe wrappers cannot say the process 0 of a pid namespace")]
 pub mod process;
+#[expect(unsafe_code, reason = "sched_setscheduler(2), which the safe wrappers do not have")]
+pub mod realtime;
 pub mod sockdiag;
 pub mod wake;

@@ -68,7 +68,13 @@ impl Host {
         fs::write(&path, text).with_context(|| path.display().to_string())
     }
 
-    /// Returns the configuration a host starts with: all hosts of the lab are peers.
+    /// Returns the configuration of a host whose daemon starts a corosync: all hosts of the lab are its members.
+    pub fn bus_config(&self) -> String {
+        self.default_config().replace("  bus_engine = solo\n", "  bus_token = 0.1\n")
+    }
+
+    /// Returns the configuration a host starts with: all hosts of the lab are peers. They have no bus: most tests need
+    /// no agreement, and a corosync a host would make them slow.
     pub fn default_config(&self) -> String {
         let peers = self.members.iter().map(|(name, address)| format!("    {name} = \"{address}\"\n"));
         let peers: String = peers.collect();
@@ -76,6 +82,7 @@ impl Host {
             r#"cluster {{
   nodename = "{name}"
   cluster_group = "ec_cluster"
+  bus_engine = solo
   Replicate "inbound_cidr" {{
     max_delay = 0.01
   }}

@@ -39,6 +39,15 @@ pub const SEND_QUEUE_MAX: usize = 4 * 1024 * 1024;
 pub const HEARTBEAT_MIN: Span = Span::from_ms(5);
 /// See [`HEARTBEAT_MIN`].
 pub const HEARTBEAT_MAX: Span = Span::from_secs(1);
+/// Shortest time between heartbeats on the mesh's connections, which find out those that stand and lead nowhere; what
+/// is to be noticed faster is noticed by datagrams, every [`HEARTBEAT_MIN`] at most.
+pub const MESH_HEARTBEAT_MIN: Span = Span::from_ms(100);
+/// Datagrams that are read before time is judged again. The rest waits in the socket, and is dropped there by the kernel
+/// when that is full. chosen: sixteen of every node, more than pile up while the reader is late by 50 ms.
+pub const BEATS_READ_MAX: usize = 16 * NODES_MAX;
+/// Opinions on peers that wait for the cluster thread. One more stays where it was formed, and the newest of a peer
+/// replaces it; each time it fills is counted as `deferred`. chosen: every node falls silent and comes back.
+pub const BEATS_QUEUE_MAX: usize = 2 * NODES_MAX;
 /// Longest text a peer may give as the reason of a refusal, bytes. Longer is cut when sent, refused when read.
 pub const REASON_BYTES_MAX: usize = 512;
 
@@ -53,6 +62,27 @@ pub const BUS_QUEUE_MAX: usize = 1_024;
 /// Bytes of own messages that wait in an engine at once, and of events that wait to be polled. The same action; what
 /// others send then stays with the engine's own daemon. chosen: several of the longest messages.
 pub const BUS_QUEUE_BYTES_MAX: usize = 16 << 20;
+/// Own messages on their way at once; those after them wait in the node. chosen: an engine never gets full of them.
+pub const BUS_WINDOW: usize = 64;
+/// Bytes of own messages that wait in the node. A command or an answer that would exceed it is refused and counted.
+pub const BUS_WAITING_MAX: usize = 8 << 20;
+/// Groups a member says it is in. More are not said.
+pub const GROUPS_MAX: usize = 16;
+/// Parameters on which members compare themselves. More are not said.
+pub const PARAMETERS_MAX: usize = 64;
+/// Bytes of the name of who gives a command, user and node. A longer one is cut.
+pub const CALLER_BYTES_MAX: usize = 128;
+/// Bytes of a console command. A longer one is refused where it is typed.
+pub const COMMAND_BYTES_MAX: usize = 4_096;
+/// Bytes of an answer that travels on the bus. A longer one is cut, and says so in its last line.
+/// chosen: half a bus message; what is longer is better read on the node itself.
+pub const ANSWER_BYTES_MAX: usize = 512 << 10;
+/// Commands of this node that wait for answers at once. One more is refused.
+pub const ASKED_MAX: usize = 64;
+/// Commands whose answers a manager keeps; the one that was given longest ago makes room.
+pub const CACHED_COMMANDS_MAX: usize = 128;
+/// Commands of others that are carried out here at once. One more is answered with "busy".
+pub const EXECUTING_MAX: usize = 64;
 
 const _: () = assert!(FRAME_ENTRIES_MAX * 28 + 64 <= FRAME_PAYLOAD_MAX);
 const _: () = assert!(CURRENT_MAX as u64 * NODES_MAX as u64 <= u32::MAX as u64);

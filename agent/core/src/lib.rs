@@ -9,6 +9,7 @@ extern crate alloc;
 
 pub mod bounds;
 pub mod config;
+pub mod console;
 pub mod counters;
 pub mod group;
 pub mod node;

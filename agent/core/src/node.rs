@@ -9,18 +9,25 @@
 //! connection that the peer opened. Invariants: 1. a connection may carry counts only after its hello was
 //! accepted; 2. a peer that is gone has no view; 3. every output follows from the inputs and their times alone.
 
+mod agreed;
 mod batch;
+mod facts;
 mod greet;
 mod links;
 mod say;
+mod settings;
+mod suspicion;
 
+pub use facts::{Event, Input, Member, Output};
 pub use links::LinkId;
+pub use settings::{Batching, Settings, Standing};
+pub use suspicion::Suspicion;
 
 use crate::{
-    counters::{Changes, Replica},
-    group::{Liveness, Peer, Sender, State},
-    time::{Instant, Span},
-    wire::{Frame, FrameError, Message, Object},
+    counters::Replica,
+    group::{Liveness, Outbox, Peer, Sender, State, membership::Membership, questions::Questions},
+    time::Instant,
+    wire::{Message, Object},
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -29,144 +36,9 @@ use alloc::{
     vec::Vec,
 };
 use batch::Batch;
-use convoy_common::{addr::Host, count::Count};
 use core::net::IpAddr;
 use links::{Incoming, Outgoing, Role};
-
-/// What a node is told once, and again on a reload. Every value is legal; see the configuration's settings.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// This node's name, 1..=[`NAME_BYTES_MAX`](crate::bounds::NAME_BYTES_MAX) bytes.
-    pub name: Arc<str>,
-    /// Larger than that of any earlier process of this node.
-    pub incarnation: u64,
-    /// `cluster_group`; nodes of another group are refused.
-    pub group: Arc<str>,
-    /// Version of the program, for people.
-    pub build: Arc<str>,
-    /// The other nodes. Fewer than [`NODES_MAX`](crate::bounds::NODES_MAX).
-    pub peers: BTreeMap<Arc<str>, IpAddr>,
-    /// Time between heartbeats, [`HEARTBEAT_MIN`](crate::bounds::HEARTBEAT_MIN) to
-    /// [`HEARTBEAT_MAX`](crate::bounds::HEARTBEAT_MAX).
-    pub heartbeat: Span,
-    /// Time after this node's start before a peer's silence counts against it.
-    pub start_delay: Span,
-    /// Longest wait for a connection to stand.
-    pub connect: Span,
-    /// Pause before a failed connection is tried again.
-    pub reconnect: Span,
-    /// The objects this node replicates, each with its batching. Others are counted here and told nobody.
-    pub replicate: BTreeMap<Object, Batching>,
-}
-
-/// How long changes of an object may wait for company.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Batching {
-    /// Longest time a change waits (manual: `max_delay`).
-    pub delay_max: Span,
-    /// Most changes that wait (manual: `max_pending`), at least 1.
-    pub pending_max: usize,
-}
-
-/// One fact.
-#[derive(Clone, Debug)]
-pub enum Input<'a> {
-    /// Hosts whose own count changed.
-    Counts(Object, Changes<'a>),
-    /// The complete own counts.
-    AllCounts(Object, &'a [(Host, Count)]),
-    /// A peer, not yet known which, opened a connection from this address.
-    Accepted(LinkId, IpAddr),
-    /// A connection asked for by [`Output::Dial`] stands.
-    Connected(LinkId),
-    /// Some bytes of a frame arrived, not all: on a slow connection the only sign of life for a while. Told as
-    /// often as bytes are read without completing a frame.
-    Part(LinkId),
-    /// A frame arrived.
-    Frame(LinkId, Frame<'a>),
-    /// What arrived is no frame. The connection is to be given up.
-    Garbage(LinkId, FrameError),
-    /// The connection took this many bytes.
-    Wrote(LinkId, usize),
-    /// The connection ended or never stood; the text says how, for people.
-    Closed(LinkId, &'a str),
-    /// The settings changed.
-    Reload(Settings),
-    /// The node is to leave: goodbyes, then [`Output::Stopped`].
-    Stop,
-    /// Nothing happened until [`Node::next_deadline`].
-    Timeout,
-}
-
-/// One effect.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Open a connection to the mesh port of this address; answer `Connected` or `Closed`.
-    Dial(LinkId, IpAddr),
-    /// Write these bytes after those before; answer `Wrote`.
-    Send(LinkId, Vec<u8>),
-    /// Write what waits, then close. No answer is expected.
-    Close(LinkId),
-    /// Tell the operator.
-    Event(Event),
-    /// The last output: every goodbye is on its way.
-    Stopped,
-}
-
-/// What an operator may want to know. The driver logs it; nothing depends on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A peer's state changed.
-    Member {
-        /// Who.
-        name: Arc<str>,
-        /// What it is now.
-        state: State,
-        /// Its life.
-        incarnation: u64,
-    },
-    /// A peer's view is complete: all it counts has arrived.
-    Complete {
-        /// Whose.
-        name: Arc<str>,
-        /// Hosts in its view, all objects.
-        hosts: usize,
-    },
-    /// Something stands between this node and a peer; said once until it changes.
-    Trouble {
-        /// With whom; a peer's name, or an address that did not say one.
-        with: Arc<str>,
-        /// What it is and what to do.
-        text: String,
-    },
-}
-
-/// One row of the membership, this node included.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// Node name.
-    pub name: Arc<str>,
-    /// Address of its mesh listener; `None` for this node when it is alone.
-    pub address: Option<IpAddr>,
-    /// Alive, suspect or gone.
-    pub state: State,
-    /// Its life; `None` when it was never heard.
-    pub incarnation: Option<u64>,
-    /// This node's own row.
-    pub own: bool,
-    /// When the state was entered.
-    pub since: Instant,
-    /// When something of it last arrived.
-    pub heard: Instant,
-    /// Everything it counts has arrived here.
-    pub complete: bool,
-    /// Full transfers begun to it because too much waited.
-    pub lagged: u64,
-    /// Gaps in what it sent.
-    pub gaps: u64,
-    /// What stands between this node and it.
-    pub trouble: Option<String>,
-}
+use suspicion::Beats;
 
 /// See the module.
 #[derive(Debug)]
@@ -183,6 +55,9 @@ pub struct Node {
     beat_at: Instant,
     refused: u64,
     stopping: bool,
+    membership: Membership,
+    questions: Questions,
+    outbox: Outbox,
     /// Objects whose own counts are not known yet; see [`Node::awaiting_counts`].
     awaited: BTreeSet<Object>,
     outputs: VecDeque<Output>,
@@ -200,6 +75,7 @@ struct Entry {
     trouble_out: Option<String>,
     /// What was wrong with the connection it opened; over when all its counts have come on a later one.
     trouble_in: Option<String>,
+    beats: Beats,
     lagged: u64,
     gaps: u64,
 }
@@ -219,6 +95,9 @@ impl Node {
             links_dialed: 0,
             refused: 0,
             stopping: false,
+            membership: Membership::new(settings.card()),
+            questions: Questions::default(),
+            outbox: Outbox::default(),
             awaited: BTreeSet::new(),
             outputs: VecDeque::new(),
             settings,
@@ -252,6 +131,10 @@ impl Node {
             Input::Garbage(link, error) => self.on_garbage(now, link, error),
             Input::Wrote(link, bytes) => self.on_wrote(link, bytes),
             Input::Closed(link, why) => self.on_closed(now, link, why),
+            Input::Bus(id, event) => self.on_bus(now, id, event),
+            Input::Ask(ask) => self.on_ask(now, ask),
+            Input::CarriedOut(errand, code, text) => self.on_carried_out(now, errand, code, text),
+            Input::Suspicion(suspicion) => self.on_suspicion(now, suspicion),
             Input::Reload(settings) => self.on_reload(now, settings),
             Input::Stop => self.on_stop(),
             Input::Timeout => {}
@@ -272,9 +155,10 @@ impl Node {
         let beat = (!self.peers.is_empty()).then_some(self.beat_at);
         let batches =
             self.batches.iter().filter_map(|(object, batch)| batch.deadline(self.batching(*object)?));
-        let peers = self.peers.values().flat_map(|entry| [entry.peer.deadline(), entry.outgoing.deadline()]);
+        let peers = self.peers.values().flat_map(Entry::deadlines);
         let strangers = self.links.values().filter_map(Role::deadline);
-        beat.into_iter().chain(batches).chain(peers.flatten()).chain(strangers).min()
+        let questions = self.questions.deadline();
+        beat.into_iter().chain(batches).chain(peers).chain(strangers).chain(questions).min()
     }
 
     /// Returns the settings in force.
@@ -347,6 +231,8 @@ impl Node {
             self.tick_peer(now, &name);
         }
         self.drop_silent_strangers(now);
+        self.questions.on_time(now);
+        self.collect_agreed(now);
         if now >= self.beat_at {
             self.say_to_all(Sender::beat);
             self.beat_at = now + self.settings.heartbeat;
@@ -373,6 +259,7 @@ impl Node {
         if let Some(state) = entry.peer.tick(now) {
             self.on_state(now, name, state);
         }
+        self.miss_beats(now, name);
         self.dial_if_due(now, name);
     }
 
@@ -405,6 +292,7 @@ impl Node {
             entry.peer.listen_from(self.started + self.settings.start_delay);
             entry.outgoing.hurry(latest);
         }
+        self.present_anew(now);
         if self.settings.replicate.keys().ne(before.replicate.keys()) {
             for entry in self.peers.values_mut() {
                 if let Outgoing::Up { sender, .. } = &mut entry.outgoing {
@@ -437,6 +325,7 @@ impl Node {
                 incoming: None,
                 trouble_out: None,
                 trouble_in: None,
+                beats: Beats::default(),
                 lagged: 0,
                 gaps: 0,
             });
@@ -464,8 +353,16 @@ impl Node {
 }
 
 impl Entry {
+    fn deadlines(&self) -> impl Iterator<Item = Instant> + use<> {
+        [self.peer.deadline(), self.outgoing.deadline(), self.beats_deadline()].into_iter().flatten()
+    }
+
     fn is_due(&self, now: Instant) -> bool {
-        [self.peer.deadline(), self.outgoing.deadline()].into_iter().flatten().any(|at| at <= now)
+        self.deadlines().any(|at| at <= now)
+    }
+
+    fn trouble(&self) -> Option<&String> {
+        [&self.trouble_out, &self.trouble_in, &self.beats.trouble].into_iter().find_map(Option::as_ref)
     }
 
     fn member(&self, name: &Arc<str>) -> Member {
@@ -480,7 +377,7 @@ impl Entry {
             complete: self.incoming.as_ref().is_some_and(|incoming| incoming.receiver.is_complete()),
             lagged: self.lagged + self.outgoing.sender().map_or(0, Sender::lagged),
             gaps: self.gaps + self.incoming.as_ref().map_or(0, |incoming| incoming.receiver.gaps()),
-            trouble: self.trouble_out.as_ref().or(self.trouble_in.as_ref()).cloned(),
+            trouble: self.trouble().cloned(),
         }
     }
 }

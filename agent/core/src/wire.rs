@@ -1,11 +1,16 @@
 //! What travels between nodes: frames, and the messages in them. The layouts are in docs/protocol.md.
 
+pub mod agreed;
+pub mod beat;
 #[cfg(test)]
 mod documented;
 pub mod entries;
 pub mod frame;
 pub mod message;
+mod payload;
 
+pub use agreed::Agreed;
+pub use beat::{Beat, BeatError};
 pub use entries::{Entries, EntryBuf};
 pub use frame::{Frame, FrameError};
 pub use message::{Message, MessageError, Object, Refusal};

@@ -4,12 +4,12 @@ use convoy_agent::{
     daemon::{self, Apply, Configuration, Places, Wanted},
     host::{control::Command, counting},
     settings::{
-        self, Environment, Report,
+        self, Counted, Environment, Report,
         console::{Caller, Console},
     },
     sys::log::Log,
 };
-use convoy_core::time;
+use convoy_core::{group::view::Role, time};
 use std::{io::Write, path::PathBuf, process::ExitCode, time::Instant};
 
 /// Counts this host's mail connections in the kernel and shares the counts with all nodes of the cluster.
@@ -38,9 +38,29 @@ struct Arguments {
     /// cgroup2 directory whose processes' connections are counted [default: the cgroup2 root, wherever mounted].
     #[arg(long, value_name = "DIR")]
     cgroup: Option<PathBuf>,
+    /// What this host is in the cluster: a node counts its mail connections; a manager counts nothing, owns no address,
+    /// and gives commands to the nodes (its file is eccluster.conf).
+    #[arg(long, value_name = "ROLE", default_value = "node")]
+    role: RoleName,
     /// Check the configuration, say what is wrong with it, and exit.
     #[arg(long)]
     check: bool,
+}
+
+/// A role, as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum RoleName {
+    Node,
+    Manager,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Node => Self::Node,
+            RoleName::Manager => Self::Manager,
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -129,12 +149,19 @@ fn unusable(report: &Report, arguments: &Arguments) {
 }
 
 fn wanted(settings: &settings::Settings, arguments: &Arguments) -> Result<Wanted, counting::Error> {
-    let cgroup = match &arguments.cgroup {
-        Some(cgroup) => cgroup.clone(),
-        None => counting::default_cgroup()?,
+    let role = arguments.role.into();
+    let place = match role {
+        // A manager's host may have neither.
+        Role::Manager => Counted::default(),
+        Role::Node => Counted {
+            cgroup: match &arguments.cgroup {
+                Some(cgroup) => cgroup.clone(),
+                None => counting::default_cgroup()?,
+            },
+            bpffs: arguments.bpffs.clone().unwrap_or_else(counting::default_bpffs),
+        },
     };
-    let bpffs = arguments.bpffs.clone().unwrap_or_else(counting::default_bpffs);
-    Ok(settings.wanted(bpffs, cgroup, arguments.state_dir.clone()))
+    Ok(settings.wanted(role, place, arguments.state_dir.clone()))
 }
 
 fn say(report: &Report) {

@@ -18,6 +18,12 @@ pub struct Args {
     /// Print the daemon's answer as it is: one line of JSON (docs/control.md says what each field means)
     #[arg(long, global = true)]
     pub json: bool,
+    /// Have every node of the cluster carry the command out, and show all answers side by side
+    #[arg(long, global = true)]
+    pub all: bool,
+    /// Longest wait for the answers of --all; a node that has not answered by then is named
+    #[arg(long, value_name = "SECONDS", default_value = "2", global = true, value_parser = known_wait)]
+    pub within: f64,
     /// What to ask.
     #[command(subcommand)]
     pub question: Question,
@@ -40,6 +46,25 @@ pub enum Question {
     /// the table stands what is between this node and another, and what to do about it.
     #[command(after_long_help = "Example:\n  convoy membership")]
     Membership,
+    /// Who is in the cluster: the view on which all members agree
+    ///
+    /// Its epoch grows with every change. A manager is a member too; it counts nothing. Below the table stands who
+    /// differs from the others in what must be the same on all, such as the peer list.
+    #[command(after_long_help = "Example:\n  convoy view\n  convoy --all view")]
+    View,
+    /// A console for the commands of ec_console, at a prompt or one at a time
+    ///
+    /// With a command it carries that out and ends; on a terminal it reads commands at a prompt, with history and
+    /// completion; else one command a line from standard input. `help` lists the commands. The first word may be
+    /// the path of another daemon's control socket.
+    #[command(
+        after_long_help = "Example:\n  convoy console\n  convoy console cluster membership\n  convoy console /run/manager/convoyd.sock broadcast cluster nodename"
+    )]
+    Console {
+        /// [SOCKET] [COMMAND ...]
+        #[arg(value_name = "WORDS", trailing_var_arg = true)]
+        words: Vec<String>,
+    },
     /// What the nodes tell each other: lists, sums, single prefixes
     #[command(subcommand)]
     Shared(Shared),
@@ -123,11 +148,18 @@ pub struct View {
 }
 
 impl Args {
+    /// Returns the longest wait for the answers of other nodes, milliseconds.
+    pub fn within_ms(&self) -> u64 {
+        // The parser has seen to it that it is small and positive.
+        std::time::Duration::from_secs_f64(self.within).as_millis().try_into().unwrap_or(u64::MAX)
+    }
+
     /// Returns the request that these words are.
     /// `config` has requests of its own.
     pub fn request(&self) -> Option<Request> {
         Some(match &self.question {
-            Question::Config(_) => return None,
+            Question::Config(_) | Question::Console { .. } => return None,
+            Question::View => Request::Cluster,
             Question::Status => Request::Status,
             Question::Membership => Request::Membership,
             Question::Drift => Request::Drift,
@@ -147,6 +179,13 @@ impl Args {
                 }
             }
         })
+    }
+}
+
+fn known_wait(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.001..=9.0).contains(&seconds) => Ok(seconds),
+        _ => Err("write seconds, 0.001 to 9".into()),
     }
 }
 

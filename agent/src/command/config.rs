@@ -105,7 +105,7 @@ fn offline(file: &Path, request: &ConfigRequest, style: Style, json: bool) -> Re
     serde_json::to_string(&answer).map_err(|error| Failed::from(std::io::Error::from(error)))
 }
 
-fn request(config: &Config) -> Result<ConfigRequest, Failed> {
+pub(super) fn request(config: &Config) -> Result<ConfigRequest, Failed> {
     let session = Some(config.session.clone().unwrap_or_else(session_of_terminal));
     let words = |words: &Words| shape::Words { words: words.words.clone(), session: session.clone() };
     let own = || shape::Own { session: session.clone() };

@@ -80,7 +80,7 @@ fn remedy(member: &MemberRow) -> Option<&'static str> {
         ("alive", None) => None,
         ("suspect", None) => Some("silent for a moment; its counts stand. Nothing to do unless it lasts"),
         (_, None) => Some("it left, or was silent for too long: see whether convoyd runs there"),
-        _ if has("it refuses this node") || has("it answers as") => Some(""),
+        _ if has("it refuses this node") || has("it answers as") || has("no heartbeats from") => Some(""),
         _ if has("peer speaks protocol version") => Some(""),
         _ if has("refused") => {
             Some("its host answers, but nothing listens: start convoyd there, and compare ECCluster_Listener")

@@ -4,7 +4,7 @@ use super::{
     style::{Ink, Style},
     words::{bytes, counted, number, span},
 };
-use crate::host::control::shape::{Drift, KernelStatus, MemberCounts, MeshStatus, Status};
+use crate::host::control::shape::{BusStatus, Drift, KernelStatus, MemberCounts, MeshStatus, Status};
 use std::io::{self, Write};
 
 pub(super) fn write(status: &Status, style: Style, to: &mut impl Write) -> io::Result<()> {
@@ -12,12 +12,16 @@ pub(super) fn write(status: &Status, style: Style, to: &mut impl Write) -> io::R
     let at = status.address.as_deref().map_or(" (alone)".to_owned(), |address| format!(" ({address})"));
     let (node, group) = (style.paint(Ink::Head, &status.node), &status.cluster_group);
     let (up, version) = (span(status.uptime_s), &status.version);
-    writeln!(to, "{node}{at} is {state}: group \"{group}\", up {up}, convoyd {version}\n")?;
+    let role = if status.role == "manager" { "manager " } else { "" };
+    writeln!(to, "{role}{node}{at} is {state}: group \"{group}\", up {up}, convoyd {version}\n")?;
     listing::write_objects(&status.objects, style, to)?;
     writeln!(to)?;
     write_members(status.members, style, to)?;
-    write_kernel(&status.kernel, style, to)?;
-    write_drift(status.drift, style, to)?;
+    if status.role != "manager" {
+        write_kernel(&status.kernel, style, to)?;
+        write_drift(status.drift, style, to)?;
+    }
+    write_bus(&status.bus, style, to)?;
     write_mesh(&status.mesh, style, to)?;
     if !status.troubles.is_empty() {
         writeln!(to)?;
@@ -84,6 +88,24 @@ fn write_drift(drift: Drift, style: Style, to: &mut impl Write) -> io::Result<()
         to,
         "{label}{inbound} inbound, {outbound} outbound at the latest of {audits}; {repaired} put right"
     )
+}
+
+fn write_bus(bus: &BusStatus, style: Style, to: &mut impl Write) -> io::Result<()> {
+    let BusStatus { engine, epoch, members, leader, forming, sent, received, unsent } = bus;
+    let label = label("bus", style);
+    let Some(epoch) = epoch else {
+        let lost = style.paint(Ink::Bad, "no view");
+        return writeln!(to, "{label}{engine}: {lost}; commands reach this node alone");
+    };
+    let (members, epoch) = (counted(*members, "member"), number(*epoch));
+    let leader = leader.as_deref().unwrap_or("nobody");
+    let forming = if *forming { ", forming the next" } else { "" };
+    write!(to, "{label}{engine}: view {epoch} of {members}, {leader} leads{forming}; ")?;
+    write!(to, "sent {}, received {}", counted(*sent, "message"), number(*received))?;
+    if *unsent > 0 {
+        write!(to, "; {}", style.paint(Ink::Bad, &format!("{} not sent", number(*unsent))))?;
+    }
+    writeln!(to)
 }
 
 fn write_mesh(mesh: &MeshStatus, style: Style, to: &mut impl Write) -> io::Result<()> {

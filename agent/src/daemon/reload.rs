@@ -43,12 +43,19 @@ impl Daemon {
         let (new, changes) = self.wanted.followed_by(new);
         let prepared = self.listeners.prepare(&new.listen)?;
         // The last step that can fail, and undoes itself then.
-        self.sampler.set_ports(&new.counting.inbound_ports, &new.counting.outbound_ports)?;
+        if let Some(sampler) = &self.sampler {
+            sampler.set_ports(&new.counting.inbound_ports, &new.counting.outbound_ports)?;
+        }
         let listening = self.listeners.replace(prepared);
-        self.sampler.set_delay(new.sampling.delay);
-        self.sampler.set_audit_period(new.sampling.audit_period);
+        if let Some(sampler) = &self.sampler {
+            sampler.set_delay(new.sampling.delay);
+            sampler.set_audit_period(new.sampling.audit_period);
+        }
         if !self.cluster.reload(new.plan.clone(), listening, changes.kept.clone()) {
             tracing::warn!("the cluster thread is busy and takes the new settings later");
+        }
+        if !self.heartbeat.reload(new.heartbeats()) {
+            tracing::warn!("the heartbeat thread is stopped and takes the new settings later");
         }
         self.wanted = new;
         Ok(changes)

@@ -2,7 +2,8 @@
 //!
 //! Invariants: 1. every part of [`Wanted`] that a configuration can set is in one row of `PARTS`; 2. a row either
 //! takes effect as a whole on a reload or keeps its value until a restart, and the schema table says the same of it.
-use crate::host::{bus, cluster::Plan, counting, mesh::Listen};
+use crate::host::{cluster::Plan, counting, heartbeat, mesh::Listen};
+use convoy_core::time::Span;
 use tracing::level_filters::LevelFilter;
 
 /// What the configuration asks for; again on every reload.
@@ -10,8 +11,8 @@ use tracing::level_filters::LevelFilter;
 pub struct Wanted {
     /// The cluster thread's part. Its incarnation is set by the daemon, not by the caller.
     pub plan: Plan,
-    /// The bus's part.
-    pub bus: bus::Plan,
+    /// Time between heartbeat datagrams; those on the mesh's connections are in the plan.
+    pub heartbeat: Span,
     /// Sockets of the mesh listener; none on a node that is alone.
     pub listen: Vec<Listen>,
     /// The kernel's part.
@@ -32,6 +33,20 @@ pub struct Changes {
 }
 
 impl Wanted {
+    /// Returns the heartbeat thread's part.
+    pub(super) fn heartbeats(&self) -> heartbeat::Plan {
+        let Plan { node, dialling, bus: _ } = &self.plan;
+        heartbeat::Plan {
+            name: node.name.clone(),
+            incarnation: node.incarnation,
+            peers: node.peers.clone(),
+            address: dialling.source,
+            port: dialling.port,
+            interval: self.heartbeat,
+            start_delay: node.start_delay,
+        }
+    }
+
     /// Returns what is to be in force after `new` was read while this was, and what differs.
     pub fn followed_by(&self, mut new: Self) -> (Self, Changes) {
         new.plan.node.incarnation = self.plan.node.incarnation;
@@ -89,22 +104,26 @@ const PARTS: &[Part] = &[
         keep: Some(|old, new| {
             new.plan.node.name.clone_from(&old.plan.node.name);
             new.plan.node.peers.clone_from(&old.plan.node.peers);
-            new.bus.corosync.nodes.clone_from(&old.bus.corosync.nodes);
             new.plan.dialling.source = old.plan.dialling.source;
+            new.plan.node.standing.service = old.plan.node.standing.service;
+            new.plan.bus.corosync.nodes.clone_from(&old.plan.bus.corosync.nodes);
         }),
     },
-    kept!("cluster_group", plan.node.group, bus.corosync.group),
+    kept!("cluster_group", plan.node.group, plan.bus.corosync.group),
+    live!("bus_engine", plan.bus.engine),
+    live!("bus_token", plan.bus.corosync.token),
+    live!("bus_encryption", plan.bus.corosync.encryption),
+    live!("bus_key_file", plan.bus.corosync.key_file),
+    live!("port", plan.bus.corosync.port),
     // A table of another size is another table: what is counted in the old one would have to be moved while the
     // kernel counts on, and a count that is moved twice or not at all is worse than a restart.
     kept!("max_size", counting.hosts_max_inbound, counting.hosts_max_outbound),
+    // The address that the others are told (`standing.service`) follows from this row and the listener's.
     live!("nodeaddr", plan.dialling.source),
-    live!("peers", plan.node.peers, bus.corosync.nodes),
-    live!("bus_engine", bus.engine),
-    live!("bus_token", bus.corosync.token),
-    live!("bus_encryption", bus.corosync.encryption),
-    live!("bus_key_file", bus.corosync.key_file),
-    live!("port", bus.corosync.port),
-    live!("heartbeats_per_sec", plan.node.heartbeat),
+    live!("control_group", plan.node.standing.control_group),
+    live!("idle_timeout", plan.node.standing.idle),
+    live!("peers", plan.node.peers, plan.bus.corosync.nodes),
+    live!("heartbeats_per_sec", heartbeat),
     live!("heartbeat_start_delay", plan.node.start_delay),
     live!("connect_timeout", plan.node.connect),
     live!("reconnect_interval", plan.node.reconnect),

@@ -3,16 +3,25 @@
 //! What the other threads have for it arrives over bounded queues and one wake: counts from the sampler,
 //! questions from control clients, orders from the daemon. It never waits for any of them, nor for disk,
 //! netlink or maps, so heartbeats are never late because of them.
+mod agreed;
 mod ask;
+mod beats;
+mod view;
+
+pub use agreed::Done;
 
 use super::{
+    bus::{self, BusHandle},
     control::Query,
     counting::{Report, State},
+    heartbeat,
     mesh::{Dialling, Listening, Mesh},
 };
 use crate::sys::wake::{Sleeper, Wake};
+use agreed::Agreed;
 use convoy_common::count::Direction;
 use convoy_core::{
+    group::{bus::Bus as _, questions::Errand, view::Role},
     node::{Input, Node, Settings},
     wire::Object,
 };
@@ -32,6 +41,8 @@ pub struct Plan {
     pub node: Settings,
     /// How it reaches the others.
     pub dialling: Dialling,
+    /// What carries the bus.
+    pub bus: bus::Plan,
 }
 
 /// From the daemon to the cluster thread.
@@ -59,8 +70,20 @@ pub struct Inbox {
     pub reports: Receiver<Report>,
     /// From control clients.
     pub questions: Receiver<Query>,
+    /// Commands of members that were carried out.
+    pub done: Receiver<Done>,
+    /// From the heartbeat thread.
+    pub heartbeats: heartbeat::Link,
     /// Told when the thread ends, however it ends: without it the daemon would look alive.
     pub ends: Sender<&'static str>,
+}
+
+/// What the cluster thread reaches the others by, and has them reach this host by.
+pub struct Agreement {
+    /// The bus; it wakes the cluster thread when it has something to deliver.
+    pub bus: BusHandle,
+    /// Where commands of members are carried out.
+    pub errands: Sender<Errand>,
 }
 
 /// The running thread. Dropping it stops it, with goodbyes.
@@ -110,7 +133,13 @@ impl Drop for ClusterThread {
 ///
 /// # Errors
 /// The thread, or its ring, cannot be made; the text says what the kernel answered.
-pub fn spawn(plan: Plan, listeners: Vec<Listening>, inbox: Inbox, wake: Wake) -> io::Result<ClusterThread> {
+pub fn spawn(
+    plan: Plan,
+    listeners: Vec<Listening>,
+    agreement: Agreement,
+    inbox: Inbox,
+    wake: Wake,
+) -> io::Result<ClusterThread> {
     let (orders, taken) = unbounded();
     let sleeper = wake.clone();
     // The ring is made on its thread; its refusal must reach the daemon before anything else is started.
@@ -126,7 +155,7 @@ pub fn spawn(plan: Plan, listeners: Vec<Listening>, inbox: Inbox, wake: Wake) ->
         if let Err(error) = rustix::process::nice(NICE) {
             tracing::debug!(%error, "the cluster thread runs at ordinary priority; grant CAP_SYS_NICE");
         }
-        runtime.block_on(run(plan, listeners, inbox, taken, sleeper));
+        runtime.block_on(run(plan, listeners, agreement, inbox, taken, sleeper));
     })?;
     match answer.recv() {
         Ok(Ok(())) => Ok(ClusterThread { orders, wake, thread: Some(thread) }),
@@ -138,19 +167,46 @@ pub fn spawn(plan: Plan, listeners: Vec<Listening>, inbox: Inbox, wake: Wake) ->
 /// The thread's own state beside the node.
 struct Cluster {
     mesh: Rc<Mesh>,
+    agreed: Rc<Agreed>,
+    heartbeats: heartbeat::Link,
     /// The latest word of the sampler on the kernel's side; none while the programs are being loaded.
     kernel: RefCell<Option<State>>,
     /// Options whose new value waits for a restart.
     kept: RefCell<Vec<&'static str>>,
 }
 
-async fn run(plan: Plan, listeners: Vec<Listening>, inbox: Inbox, orders: Receiver<Order>, wake: Wake) {
-    let Plan { node, dialling } = plan;
-    let mesh = Mesh::new(dialling, |now| Node::new(node, now).awaiting_counts());
-    let cluster =
-        Rc::new(Cluster { mesh: mesh.clone(), kernel: RefCell::default(), kept: RefCell::default() });
+async fn run(
+    plan: Plan,
+    listeners: Vec<Listening>,
+    agreement: Agreement,
+    inbox: Inbox,
+    orders: Receiver<Order>,
+    wake: Wake,
+) {
+    let Plan { node, dialling, bus: _ } = plan;
+    let Agreement { mut bus, errands } = agreement;
+    bus.join();
+    let agreed = Rc::new(Agreed::new(bus, errands, inbox.heartbeats.clone(), wake.clone()));
+    let ending = agreed.clone();
+    let outlet = {
+        let agreed = agreed.clone();
+        move |output, now| agreed.carry_out(output, now)
+    };
+    let mesh = Mesh::new(dialling, Box::new(outlet), |now| match node.standing.role {
+        Role::Node => Node::new(node, now).awaiting_counts(),
+        Role::Manager => Node::new(node, now),
+    });
+    let cluster = Rc::new(Cluster {
+        mesh: mesh.clone(),
+        agreed,
+        heartbeats: inbox.heartbeats.clone(),
+        kernel: RefCell::default(),
+        kept: RefCell::default(),
+    });
+    wake.wake(); // the bus may have something already
     tokio::task::spawn_local(cluster.take_in(inbox, orders, wake));
     mesh.run(listeners).await;
+    ending.stop();
 }
 
 impl Cluster {
@@ -171,6 +227,9 @@ impl Cluster {
         loop {
             sleeper.woken().await?;
             orders.try_iter().for_each(|order| self.obey(order));
+            self.take_from_bus();
+            inbox.done.try_iter().for_each(|done| self.take_done(&done));
+            inbox.heartbeats.events().try_iter().for_each(|event| self.take_beats(&event));
             inbox.questions.try_iter().for_each(|query| self.answer(&query));
             for report in inbox.reports.try_iter() {
                 self.take_report(report);
@@ -185,7 +244,8 @@ impl Cluster {
             Order::Stop => self.mesh.feed(Input::Stop),
             Order::Reload { plan, listening, kept, done } => {
                 *self.kept.borrow_mut() = kept;
-                let Plan { node, dialling } = *plan;
+                let Plan { node, dialling, bus } = *plan;
+                self.agreed.reload(bus);
                 self.mesh.set_dialling(dialling);
                 self.mesh.listen(listening);
                 self.mesh.feed(Input::Reload(node));

@@ -7,15 +7,16 @@
 mod answer;
 pub mod client;
 mod commands;
+mod desk;
 pub mod shape;
 
 pub use answer::Answer;
 pub use commands::{Command, Commands};
+pub use desk::Desk;
 
 use crate::sys::{process, wake::Wake};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use serde::Deserialize;
-use shape::{Failure, Request, config::ConfigRequest};
+use shape::{Failure, Request};
 use std::{
     fs,
     io::{self, BufRead, BufReader, BufWriter, Read, Write},
@@ -40,6 +41,8 @@ pub const SOCKET_NAME: &str = "convoyd.sock";
 pub struct Query {
     /// What is asked.
     pub request: Request,
+    /// Who asks, for the log: number and name of a user, and the node when it is another one.
+    pub caller: String,
     /// Where the answer goes; it holds one.
     pub reply: Sender<Result<Answer, Failure>>,
 }
@@ -59,9 +62,9 @@ impl Questions {
     }
 
     /// Asks, and waits for the answer.
-    fn ask(&self, request: Request) -> Result<Answer, Failure> {
+    fn ask(&self, request: Request, caller: String) -> Result<Answer, Failure> {
         let (reply, answer) = bounded(1);
-        match self.queue.try_send(Query { request, reply }) {
+        match self.queue.try_send(Query { request, caller, reply }) {
             Ok(()) => self.wake.wake(),
             Err(TrySendError::Full(_)) => return Err(Failure::new("too many questions at once; ask again")),
             Err(TrySendError::Disconnected(_)) => return Err(Failure::new("convoyd is stopping")),
@@ -82,7 +85,7 @@ impl Control {
     /// Makes the socket in `run_dir`, readable and writable by its owner's group, and answers on it.
     ///
     /// A socket that is there already belonged to a process that is gone: the caller holds the directory's lock.
-    pub fn start(run_dir: &Path, questions: Questions, commands: Commands) -> io::Result<Self> {
+    pub fn start(run_dir: &Path, desk: Desk) -> io::Result<Self> {
         let path = run_dir.join(SOCKET_NAME);
         match fs::remove_file(&path) {
             Ok(()) => {}
@@ -91,9 +94,7 @@ impl Control {
         }
         let listener = UnixListener::bind(&path)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(SOCKET_MODE))?;
-        thread::Builder::new()
-            .name("control".into())
-            .spawn(move || accept(&listener, &questions, &commands))?;
+        thread::Builder::new().name("control".into()).spawn(move || accept(&listener, &desk))?;
         Ok(Self { path })
     }
 }
@@ -106,7 +107,7 @@ impl Drop for Control {
     }
 }
 
-fn accept(listener: &UnixListener, questions: &Questions, commands: &Commands) {
+fn accept(listener: &UnixListener, desk: &Desk) {
     let clients = Arc::new(AtomicUsize::new(0));
     for stream in listener.incoming() {
         let stream = match stream {
@@ -118,10 +119,10 @@ fn accept(listener: &UnixListener, questions: &Questions, commands: &Commands) {
             }
         };
         let place = Place::take(&clients);
-        let (questions, commands) = (questions.clone(), commands.clone());
+        let desk = desk.clone();
         let spawned = thread::Builder::new().name("control-client".into()).spawn(move || {
             let ended = match place {
-                Some(_) => serve(&stream, &questions, &commands),
+                Some(_) => serve(&stream, &desk),
                 None => refuse(&stream),
             };
             if let Err(error) = ended {
@@ -134,8 +135,8 @@ fn accept(listener: &UnixListener, questions: &Questions, commands: &Commands) {
     }
 }
 
-fn serve(stream: &UnixStream, questions: &Questions, commands: &Commands) -> io::Result<()> {
-    let user = process::peer_user(stream)?;
+fn serve(stream: &UnixStream, desk: &Desk) -> io::Result<()> {
+    let caller = desk::Caller::local(process::peer_user(stream)?);
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut requests = BufReader::new(stream);
@@ -149,49 +150,20 @@ fn serve(stream: &UnixStream, questions: &Questions, commands: &Commands) -> io:
         }
         let whole = line.ends_with(b"\n");
         let request = if whole {
-            parse(&line)
+            desk::parse(&line)
         } else {
             Err(Failure::new("the request is longer than 4096 bytes, or ends without a newline"))
         };
-        let answered = match request {
-            Ok(Asked::Node(request)) => match questions.ask(request.clone()) {
-                Ok(answer) => answer.write(&request, &mut answers),
-                Err(failure) => Ok(serde_json::to_writer(&mut answers, &failure)?),
-            },
-            Ok(Asked::Config(request)) => match commands.ask(request, user) {
-                Ok(answer) => Ok(serde_json::to_writer(&mut answers, &answer)?),
-                Err(failure) => Ok(serde_json::to_writer(&mut answers, &failure)?),
-            },
-            Err(failure) => Ok(serde_json::to_writer(&mut answers, &failure)?),
-        };
-        answered?;
+        match request {
+            Ok(asked) => desk.answer(asked, &caller, &mut answers)?,
+            Err(failure) => serde_json::to_writer(&mut answers, &failure)?,
+        }
         answers.write_all(b"\n")?;
         answers.flush()?;
         if !whole {
             return Ok(());
         }
     }
-}
-
-/// A request, by the thread that answers it.
-enum Asked {
-    Node(Request),
-    Config(ConfigRequest),
-}
-
-fn parse(line: &[u8]) -> Result<Asked, Failure> {
-    /// What every request has.
-    #[derive(Deserialize)]
-    struct Ask {
-        ask: String,
-    }
-    let is_config = serde_json::from_slice::<Ask>(line).is_ok_and(|asked| asked.ask.starts_with("config "));
-    let read = if is_config {
-        serde_json::from_slice(line).map(Asked::Config)
-    } else {
-        serde_json::from_slice(line).map(Asked::Node)
-    };
-    read.map_err(|error| Failure::nonsense(&error))
 }
 
 fn refuse(mut stream: &UnixStream) -> io::Result<()> {

@@ -10,6 +10,7 @@ pub use listen::{CannotListen, Listen, Listeners, Listening, Prepared};
 
 use crate::sys;
 use convoy_core::{
+    group::view::Difference,
     node::{Event, Input, LinkId, Node, Output},
     time::{Instant, Span},
 };
@@ -37,7 +38,11 @@ pub struct Mesh {
     dialling: Cell<Dialling>,
     stopped: Notify,
     traffic: Traffic,
+    bus: Box<Outlet>,
 }
+
+/// Carries out what the node wants of the bus.
+pub type Outlet = dyn Fn(Output, Instant);
 
 /// How peers are dialled. What changes concerns connections made from then on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +79,7 @@ pub struct Traffic {
 
 impl Mesh {
     /// Returns the mesh of a node that `make` builds for the time it is given.
-    pub fn new(dialling: Dialling, make: impl FnOnce(Instant) -> Node) -> Rc<Self> {
+    pub fn new(dialling: Dialling, bus: Box<Outlet>, make: impl FnOnce(Instant) -> Node) -> Rc<Self> {
         let origin = std::time::Instant::now();
         Rc::new(Self {
             node: RefCell::new(make(Instant::from_ns(0))),
@@ -87,6 +92,7 @@ impl Mesh {
             dialling: Cell::new(dialling),
             stopped: Notify::new(),
             traffic: Traffic::default(),
+            bus,
         })
     }
 
@@ -231,8 +237,16 @@ impl Mesh {
                     link.close();
                 }
             }
-            Output::Event(event) => tell(&event),
+            Output::Event(event) => {
+                tell(&event);
+                if matches!(event, Event::View(_) | Event::BusLost(_)) {
+                    (self.bus)(Output::Event(event), self.now());
+                }
+            }
             Output::Stopped => self.stopped.notify_one(),
+            output @ (Output::Multicast(_) | Output::CarryOut(_) | Output::Answers(..)) => {
+                (self.bus)(output, self.now());
+            }
         }
     }
 
@@ -291,6 +305,16 @@ fn tell(event: &Event) {
             tracing::info!(node = %name, %state, incarnation, "membership");
         }
         Event::Complete { name, hosts } => tracing::info!(node = %name, hosts, "all its counts have arrived"),
+        Event::View(view) => {
+            let names = view.members.values().map(|member| &*member.card.name).collect::<Vec<_>>().join(" ");
+            let leader = view.leader().map_or("none", |leader| &*leader.card.name);
+            tracing::info!(epoch = view.epoch, leader, members = names, "view");
+            for difference in view.differences() {
+                let Difference { name, parameter, theirs, others } = difference;
+                tracing::warn!(node = %name, "{parameter} is {theirs} there and {others} on the others; make it equal");
+            }
+        }
+        Event::BusLost(why) => tracing::warn!("the bus is lost: {why}"),
         Event::Trouble { with, text } => tracing::warn!(node = %with, "{text}"),
     }
 }

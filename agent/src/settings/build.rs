@@ -1,14 +1,14 @@
 //! From the merged configuration to [`Settings`]. Words were checked against the schema before; here they are read, and what
 //! only several of them together can tell is judged.
-use super::{Bus, Environment, Listen, Mesh, NodeName, ObjectSettings, Settings};
+use super::{Bus, Environment, Listen, Mesh, NodeName, ObjectSettings, Settings, agreed, view::View};
 use crate::host::bus::Engine;
 use convoy_core::{
     bounds,
     config::{
         diagnostic::{Diagnostic, Diagnostics},
         place::Place,
-        schema::{self, Entry, Level, Typed},
-        scopes::{Scope, Scopes, Setting},
+        schema::{self, Entry, Typed},
+        scopes::{Scope, Scopes},
         value::{self, Endpoint},
     },
     time::Span,
@@ -58,6 +58,8 @@ pub(super) fn settings(
         enabled,
         cluster_group: cluster.text("cluster_group").unwrap_or_default(),
         control_group: cluster.text("control_group").unwrap_or_default(),
+        subcluster: environment.subcluster().to_owned(),
+        agreed: agreed::values(cluster.scope()),
         heartbeat_interval: interval(cluster.number("heartbeats_per_sec")),
         heartbeat_start_delay: cluster.span("heartbeat_start_delay"),
         debug_level: cluster.level("debug_level"),
@@ -70,94 +72,11 @@ pub(super) fn settings(
             peer_port: own_ports.unwrap_or(PEER_PORT),
             connect_timeout: server.span("connect_timeout"),
             reconnect_interval: server.span("reconnect_interval"),
+            idle_timeout: server.span("idle_timeout"),
             buffer: server.buffer("tcpbuf_size"),
         },
         bus,
     })
-}
-
-/// A scope and those it falls back to, read through the schema.
-struct View<'a> {
-    path: &'static str,
-    scopes: Vec<Scope<'a>>,
-}
-
-impl<'a> View<'a> {
-    fn of(root: Scope<'a>, path: &'static str) -> Self {
-        Self { path, scopes: root.scope(path, None).into_iter().collect() }
-    }
-
-    fn scope(&self) -> Option<Scope<'a>> {
-        self.scopes.first().copied()
-    }
-
-    /// Returns the words of an option: those set most specifically, else the default. A value the schema refuses was
-    /// reported and counts as not set.
-    fn entries(&self, name: &str) -> Vec<Entry> {
-        let Some(row) = schema::option(self.path, name) else { return Vec::new() };
-        let set = self.scopes.iter().find_map(|scope| scope.option(name));
-        let set = set.and_then(|setting| schema::read(row, setting).ok());
-        set.or_else(|| schema::default_of(row)).unwrap_or_default()
-    }
-
-    fn place(&self, name: &str) -> Option<Place> {
-        self.scopes.iter().find_map(|scope| scope.option(name)).map(Setting::place)
-    }
-
-    fn one(&self, name: &str) -> Option<Typed> {
-        self.entries(name).into_iter().next().map(|entry| entry.value)
-    }
-
-    fn text(&self, name: &str) -> Option<String> {
-        match self.one(name)? {
-            Typed::Text(text) => Some(text),
-            other => misread(name, &other),
-        }
-    }
-
-    fn bool(&self, name: &str) -> bool {
-        match self.one(name) {
-            Some(Typed::Bool(value)) => value,
-            other => misread(name, &other),
-        }
-    }
-
-    fn number<N: TryFrom<i64>>(&self, name: &str) -> N {
-        match self.one(name) {
-            Some(Typed::Int(number)) => N::try_from(number).unwrap_or_else(|_| misread(name, &number)),
-            other => misread(name, &other),
-        }
-    }
-
-    fn span(&self, name: &str) -> Span {
-        match self.one(name) {
-            Some(Typed::Span(span)) => span,
-            other => misread(name, &other),
-        }
-    }
-
-    fn level(&self, name: &str) -> Level {
-        match self.one(name) {
-            Some(Typed::Level(level)) => level,
-            other => misread(name, &other),
-        }
-    }
-
-    fn ip(&self, name: &str) -> Option<IpAddr> {
-        match self.one(name)? {
-            Typed::Ip(ip) => Some(ip),
-            other => misread(name, &other),
-        }
-    }
-
-    fn buffer(&self, name: &str) -> Option<u32> {
-        Some(self.number(name)).filter(|bytes| *bytes > 0)
-    }
-}
-
-/// A getter and its row in the table disagree, which every load would meet: see the test of the defaults.
-fn misread<T>(name: &str, found: &dyn std::fmt::Debug) -> T {
-    unreachable!("the table gives `{name}` another type: {found:?}")
 }
 
 struct Judge<'a> {

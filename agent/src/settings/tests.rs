@@ -64,6 +64,8 @@ fn an_empty_file_gives_the_defaults() {
         enabled: true,
         cluster_group: "ec_cluster".into(),
         control_group: "ec_console".into(),
+        subcluster: "default".into(),
+        agreed: settings.agreed.clone(),
         heartbeat_interval: Span::from_ms(100),
         heartbeat_start_delay: Span::ZERO,
         debug_level: Level::Info,
@@ -79,6 +81,7 @@ fn an_empty_file_gives_the_defaults() {
         outbound_ports: BTreeSet::from([25, 465, 587, 2525]),
         audit_interval: Span::from_secs(10),
         mesh: Mesh {
+            idle_timeout: Span::from_secs(30),
             peer_port: 4_802,
             connect_timeout: Span::from_secs(5),
             reconnect_interval: Span::from_secs(1),

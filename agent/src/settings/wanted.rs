@@ -10,17 +10,28 @@ use crate::{
     sys::net::ListenOptions,
 };
 use convoy_core::{
+    bounds,
     config::schema::Level,
-    node::{self, Batching},
+    group::view::Role,
+    node::{self, Batching, Standing},
     time::Span,
     wire::Object,
 };
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 use tracing::level_filters::LevelFilter;
+
+/// Where a node's connections are counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Directory on a bpffs for the pinned tables.
+    pub bpffs: PathBuf,
+    /// cgroup2 directory whose processes' connections are counted.
+    pub cgroup: PathBuf,
+}
 
 impl Settings {
     /// Returns what these settings ask of the daemon, in the given places on this host.
-    pub fn wanted(&self, bpffs: PathBuf, cgroup: PathBuf, state: PathBuf) -> Wanted {
+    pub fn wanted(&self, role: Role, counted: Counted, state: PathBuf) -> Wanted {
         let spacing = self.sample_spacing();
         let batching = |settings: &super::ObjectSettings| Batching {
             // What the sampler waits is no longer there to be waited here: both together are `max_delay`.
@@ -37,19 +48,21 @@ impl Settings {
                 .filter(|_| !self.is_solo())
                 .map(|(name, address)| (name.shared(), address))
                 .collect(),
-            heartbeat: self.heartbeat_interval,
+            heartbeat: self.heartbeat_interval.max(bounds::MESH_HEARTBEAT_MIN),
+            heartbeat_port: Some(self.mesh.peer_port),
             start_delay: self.heartbeat_start_delay,
             connect: self.mesh.connect_timeout,
             reconnect: self.mesh.reconnect_interval,
+            standing: self.standing(role),
             replicate: self.objects.iter().map(|(object, settings)| (*object, batching(settings))).collect(),
         };
         let dialling = Dialling { port: self.mesh.peer_port, source: self.address, buffer: self.mesh.buffer };
         let hosts_max = |object| self.objects.get(&object).map(|settings| settings.max_size);
         let bus = self.bus_plan(&state);
-        let defaults = counting::Settings::new(bpffs, cgroup, state);
+        let defaults = counting::Settings::new(counted.bpffs, counted.cgroup, state);
         Wanted {
-            plan: Plan { node, dialling },
-            bus,
+            plan: Plan { node, dialling, bus },
+            heartbeat: self.heartbeat_interval,
             listen: if self.is_solo() { vec![] } else { self.listens.iter().map(listen).collect() },
             level: level(self.debug_level),
             sampling: counting::Options { delay: spacing, audit_period: self.audit_interval },
@@ -60,6 +73,19 @@ impl Settings {
                 hosts_max_outbound: hosts_max(Object::OutboundCidr).unwrap_or(defaults.hosts_max_outbound),
                 ..defaults
             },
+        }
+    }
+
+    /// Returns what this node is on the bus.
+    fn standing(&self, role: Role) -> Standing {
+        let listens = self.listens.first();
+        Standing {
+            role,
+            subcluster: self.subcluster.as_str().into(),
+            service: self.address.zip(listens).map(|(ip, listen)| SocketAddr::new(ip, listen.address.port())),
+            control_group: self.control_group.as_str().into(),
+            parameters: self.parameters().into(),
+            idle: self.mesh.idle_timeout,
         }
     }
 
@@ -98,7 +124,10 @@ const SPACING_MAX: Span = Span::from_ms(5);
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Environment, load};
+    use super::{
+        super::{Environment, load},
+        Counted, Role,
+    };
     use crate::daemon::Wanted;
     use convoy_core::config::schema::{self, Live};
 
@@ -107,14 +136,15 @@ mod tests {
 
     const CASES: &[Case] = &[
         ("cluster { enabled = false }", "peers ECCluster_Listener bus_engine", Live::Yes),
-        ("cluster { bus_engine = solo }", "bus_engine", Live::Yes),
-        ("cluster { bus_token = 1 }", "bus_token", Live::Yes),
-        ("cluster { bus_encryption = false }", "bus_encryption", Live::Yes),
-        ("cluster { bus_key_file = /k }", "bus_key_file", Live::Yes),
-        ("msgc_server { port = 4810 }", "port", Live::Yes),
         ("cluster { nodename = mx2 }", "nodename", Live::Restart),
         ("cluster { nodeaddr = 10.0.0.9 }", "nodeaddr", Live::Yes),
         ("cluster { cluster_group = other }", "cluster_group", Live::Restart),
+        ("cluster { bus_engine = solo }", "bus_engine", Live::Yes),
+        ("cluster { bus_token = 0.1 }", "bus_token", Live::Yes),
+        ("cluster { bus_encryption = false }", "bus_encryption", Live::Yes),
+        ("cluster { bus_key_file = /k }", "bus_key_file", Live::Yes),
+        ("msgc_server { port = 9 }", "port", Live::Yes),
+        ("cluster { control_group = other }", "control_group", Live::Yes),
         ("cluster { heartbeats_per_sec = 5 }", "heartbeats_per_sec", Live::Yes),
         ("cluster { heartbeat_start_delay = 5 }", "heartbeat_start_delay", Live::Yes),
         ("cluster { debug_level = ERROR }", "debug_level", Live::Yes),
@@ -139,6 +169,7 @@ mod tests {
         ("msgc_server { peers = [ mx1 = 10.0.0.1 mx3 = 10.0.0.3 ] }", "peers", Live::Yes),
         ("msgc_server { connect_timeout = 9 }", "connect_timeout", Live::Yes),
         ("msgc_server { reconnect_interval = 9 }", "reconnect_interval", Live::Yes),
+        ("msgc_server { idle_timeout = 9 }", "idle_timeout", Live::Yes),
         ("msgc_server { tcpbuf_size = 9999 }", "tcpbuf_size", Live::Yes),
         ("cluster { cluster_listener = *:4803 }", "ECCluster_Listener", Live::Yes),
         ("ECCluster_Listener { enable = false Listen *:4802 {} }", "ECCluster_Listener", Live::Yes),
@@ -168,7 +199,8 @@ mod tests {
         std::fs::write(&path, format!("{peers}{more}")).unwrap();
         let environment = Environment { host_name: "mx1".into(), ..Environment::default() };
         let settings = load(&path, &environment).unwrap_or_else(|report| panic!("{report}")).settings;
-        settings.wanted("/b".into(), "/c".into(), "/s".into())
+        let counted = Counted { bpffs: "/b".into(), cgroup: "/c".into() };
+        settings.wanted(Role::Node, counted, "/s".into())
     }
 
     #[test]

@@ -5,12 +5,13 @@
 use rustix::net::{
     AddressFamily, Shutdown, SocketFlags, SocketType, bind, listen as listen_on, shutdown, socket_with,
     sockopt::{
-        set_socket_recv_buffer_size, set_socket_reuseaddr, set_socket_reuseport, set_socket_send_buffer_size,
+        set_ip_tos, set_ipv6_tclass, set_ipv6_v6only, set_socket_recv_buffer_size, set_socket_reuseaddr,
+        set_socket_reuseport, set_socket_send_buffer_size,
     },
 };
 use std::{
     io,
-    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     os::fd::OwnedFd,
 };
 use tokio::net::TcpSocket;
@@ -39,6 +40,22 @@ pub fn listen(address: SocketAddr, options: ListenOptions, shared: bool) -> io::
     bind(&socket, &address)?;
     listen_on(&socket, options.backlog.into())?;
     Ok(TcpListener::from(socket))
+}
+
+/// Returns a socket for datagrams on `address` that never waits. What it sends goes before other traffic, where the
+/// network honours that.
+pub fn datagrams(address: SocketAddr) -> io::Result<UdpSocket> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(family, SocketType::DGRAM, flags, None)?;
+    if address.is_ipv4() {
+        set_ip_tos(&socket, CLASS_CONTROL)?;
+    } else {
+        set_ipv6_v6only(&socket, true)?;
+        set_ipv6_tclass(&socket, CLASS_CONTROL.into())?;
+    }
+    bind(&socket, &address)?;
+    Ok(UdpSocket::from(socket))
 }
 
 /// Says whether another listener of this user may stand on the same address and port.
@@ -78,3 +95,6 @@ fn set_buffers(socket: &OwnedFd, receive: Option<u32>, send: Option<u32>) -> io:
     }
     Ok(())
 }
+
+/// Class selector 6, for traffic that keeps a network going (RFC 4594 section 3.1), in the upper six bits.
+const CLASS_CONTROL: u8 = 48 << 2;

@@ -33,6 +33,28 @@ pub fn peer_user(socket: impl AsFd) -> io::Result<u32> {
     if result == 0 { Ok(peer.uid) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Returns the login name of the user with this number, as the host's databases have it.
+pub fn user_name(user: u32) -> Option<String> {
+    let mut entry = std::mem::MaybeUninit::<libc::passwd>::uninit();
+    let mut texts = vec![0_u8; USER_BYTES_MAX];
+    let mut found = std::ptr::null_mut();
+    // SAFETY: all four places outlive the call, and `texts` has the length that is given.
+    let failed = unsafe {
+        libc::getpwuid_r(user, entry.as_mut_ptr(), texts.as_mut_ptr().cast(), texts.len(), &raw mut found)
+    };
+    if failed != 0 || found.is_null() {
+        return None;
+    }
+    // SAFETY: `found` is not null, so the call has filled `entry`.
+    let entry = unsafe { entry.assume_init() };
+    // SAFETY: the name is a text with its end in `texts`, which still lives.
+    let name = unsafe { std::ffi::CStr::from_ptr(entry.pw_name) };
+    Some(name.to_string_lossy().into_owned())
+}
+
+/// Room for all texts about one user; one that needs more has no name here.
+const USER_BYTES_MAX: usize = 16 << 10;
+
 #[cfg(test)]
 mod tests {
     use super::{peer_user, session};

@@ -2,8 +2,8 @@
 //! `CONVOY_WRITE=write cargo test -p convoy-tests --test cli`, then read the difference.
 use crate::samples;
 use convoy_agent::{
-    command::{Style, render},
-    host::control::shape::{Drift, Request, SharedTop},
+    command::{Exit, Failed, Style, render},
+    host::control::shape::{Drift, Request, SharedTop, all::AllRequest},
 };
 use serde::Serialize;
 use std::{env, fs, path::Path};
@@ -15,10 +15,13 @@ fn check(name: &str, request: &Request, answer: &impl Serialize) {
 fn check_in(style: Style, name: &str, request: &Request, answer: &impl Serialize) {
     let mut text = Vec::new();
     render(request, &serde_json::to_string(answer).unwrap(), style, &mut text).unwrap();
-    let text = String::from_utf8(text).unwrap();
+    compare(name, &String::from_utf8(text).unwrap());
+}
+
+fn compare(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/golden").join(name);
     if env::var_os("CONVOY_WRITE").is_some() {
-        fs::write(&path, &text).unwrap();
+        fs::write(&path, text).unwrap();
     }
     let expected = fs::read_to_string(&path).unwrap_or_default();
     assert!(text == expected, "{name} reads\n{text}\ninstead of\n{expected}");
@@ -37,6 +40,22 @@ fn status_leads_with_the_sums_and_ends_with_what_needs_attention() {
     check("status.txt", &Request::Status, &samples::status());
     check("status_alone.txt", &Request::Status, &samples::status_alone());
     check("status_starting.txt", &Request::Status, &samples::status_starting());
+}
+
+/// Every node's answer to `request`, where one node cannot and one does not: the text is whole, the exit code says so.
+fn check_all(name: &str, request: &Request) {
+    let line = serde_json::to_string(request).unwrap();
+    let asked = Request::All(AllRequest { line, ..AllRequest::default() });
+    let mut text = Vec::new();
+    let answers = serde_json::to_string(&samples::all_statuses()).unwrap();
+    let outcome = render(&asked, &answers, Style::PLAIN, &mut text);
+    assert!(matches!(outcome, Err(Failed::Shown { exit: Exit::Refused })), "{outcome:?}");
+    compare(name, &String::from_utf8(text).unwrap());
+}
+
+#[test]
+fn all_statuses_are_one_row_a_node_with_their_troubles_below() {
+    check_all("all_status.txt", &Request::Status);
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! Answers of a cluster that is fixed, with one of everything that can be shown.
 use convoy_agent::host::control::shape::{
-    Drift, EntryRow, KernelStatus, KernelTable, MemberCounts, MemberRow, Membership, MeshStatus,
-    ObjectStatus, SharedList, SharedQuery, SharedShow, SharedTop, Status,
+    BusStatus, Drift, EntryRow, HeartbeatStatus, Heartbeats, KernelStatus, KernelTable, MemberCounts,
+    MemberRow, Membership, MeshStatus, ObjectStatus, SharedList, SharedQuery, SharedShow, SharedTop, Status,
+    all::{AllAnswers, NodeAnswer},
 };
 
 /// A node with a dead peer and a full table.
 pub(crate) fn status() -> Status {
     Status {
         node: "mx1".into(),
+        role: "node".into(),
         address: Some("10.0.0.1".into()),
         cluster_group: "mail".into(),
         incarnation: 1_763_890_000_000_001,
@@ -41,6 +43,16 @@ pub(crate) fn status() -> Status {
             deferred: 0,
         },
         drift: Drift { inbound: 1, outbound: 0, audits: 25, repaired: 4, untold: 0 },
+        bus: BusStatus {
+            engine: "corosync".into(),
+            epoch: Some(12),
+            members: 3,
+            leader: Some("mx2".into()),
+            forming: true,
+            sent: 17,
+            received: 1_203,
+            unsent: 1,
+        },
         mesh: MeshStatus {
             sent_bytes: 1_234_567,
             writes: 2_048,
@@ -48,6 +60,15 @@ pub(crate) fn status() -> Status {
             reads: 12,
             frames: 15,
             refused: 1,
+        },
+        heartbeats: HeartbeatStatus {
+            priority: "real-time".into(),
+            sent: 15_084,
+            refused: ["address", "damaged", "foreign", "unknown", "version"]
+                .map(|why| (why.into(), 0))
+                .into(),
+            deferred: 0,
+            late_max_s: 0.001,
         },
         troubles: vec![
             "mx3 is gone: no connection to 10.0.0.3: Connection refused (os error 111)".into(),
@@ -63,6 +84,15 @@ pub(crate) fn status_alone() -> Status {
         state: "ready".into(),
         members: MemberCounts { alive: 1, suspect: 0, gone: 0 },
         drift: Drift { inbound: 0, outbound: 0, audits: 1, repaired: 0, untold: 0 },
+        bus: BusStatus {
+            engine: "solo".into(),
+            epoch: Some(1),
+            members: 1,
+            leader: Some("mx1".into()),
+            sent: 1,
+            received: 2,
+            ..BusStatus::default()
+        },
         mesh: MeshStatus::default(),
         kernel: KernelStatus {
             adopted: false,
@@ -84,6 +114,7 @@ pub(crate) fn status_starting() -> Status {
         uptime_s: 0.2,
         kernel: KernelStatus::default(),
         drift: Drift::default(),
+        bus: BusStatus { engine: "corosync".into(), ..BusStatus::default() },
         ..status_alone()
     }
 }
@@ -116,6 +147,29 @@ pub(crate) fn objects() -> Vec<ObjectStatus> {
     ]
 }
 
+/// Four nodes: well, in trouble, refusing, silent.
+pub(crate) fn all_statuses() -> AllAnswers {
+    let answer = |node: &str, code, answer: Option<String>, missing: Option<&str>| NodeAnswer {
+        node: node.into(),
+        code,
+        answer,
+        missing: missing.map(Into::into),
+        after_ms: 1.5,
+        age_s: 0.0,
+    };
+    let json = |status: Status| Some(serde_json::to_string(&status).unwrap());
+    let well = Status { state: "ready".into(), drift: Drift::default(), troubles: vec![], ..status() };
+    let busy = Some("{\"error\":\"convoyd is stopping\"}".into());
+    AllAnswers {
+        answers: vec![
+            answer("mx1", Some(0), json(well), None),
+            answer("mx2", Some(0), json(Status { node: "mx2".into(), ..status() }), None),
+            answer("mx3", Some(1), busy, None),
+            answer("mx4", None, None, Some("no answer in time")),
+        ],
+    }
+}
+
 pub(crate) fn shared_list() -> SharedList {
     SharedList { objects: objects() }
 }
@@ -134,6 +188,7 @@ pub(crate) fn membership() -> Membership {
         lagged: 0,
         gaps: 0,
         trouble: trouble.map(Into::into),
+        heartbeats: Some(Heartbeats { heard: 7_517, ..Heartbeats::default() }),
     };
     Membership {
         members: vec![

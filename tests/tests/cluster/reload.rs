@@ -1,5 +1,8 @@
 //! A configuration that changes while everything runs: all of it or nothing, and no count is lost.
-use crate::site::{BOUND, PORT, Site, worker};
+use crate::{
+    heartbeats::heard,
+    site::{BOUND, PORT, Site, worker},
+};
 use anyhow::{Context as _, Result, ensure};
 use lab::{Direction, Signal, traffic::End, until};
 use std::{
@@ -12,7 +15,7 @@ const OTHER: u16 = 2526;
 
 impl Site {
     /// Replaces a text in the configuration that a host starts with, and reloads it; returns when it is in force.
-    fn reload(&mut self, host: usize, changes: &[(&str, &str)]) -> Result<()> {
+    pub(crate) fn reload(&mut self, host: usize, changes: &[(&str, &str)]) -> Result<()> {
         let mut text = self.lab.host(host).default_config();
         for (from, to) in changes {
             ensure!(text.contains(from), "no {from:?} in the configuration");
@@ -282,12 +285,9 @@ fn heartbeats_and_audits_change_their_rate() -> Result<()> {
     lab::require!();
     let mut site = Site::up()?;
     site.reload(1, &[(GROUP, "heartbeats_per_sec = 100\n  audit_interval = 1")])?;
-    let frames = |site: &Site, host| -> Result<u64> {
-        site.lab.host(host).convoy_json(&["status"])?["mesh"]["frames"].as_u64().context("frames")
-    };
-    let before = (frames(&site, 1)?, frames(&site, 2)?);
-    until("200 heartbeats", BOUND, || Ok((frames(&site, 2)? >= before.1 + 200).then_some(())))?;
-    ensure!(frames(&site, 1)? < before.0 + 100, "the others beat ten times a second as before");
+    let before = (heard(&site, 1, 2)?, heard(&site, 2, 1)?);
+    until("200 heartbeats", BOUND, || Ok((heard(&site, 2, 1)? >= before.1 + 200).then_some(())))?;
+    ensure!(heard(&site, 1, 2)? < before.0 + 100, "the others beat ten times a second as before");
     let audits = |site: &Site, host| -> Result<u64> {
         site.lab.host(host).convoy_json(&["drift"])?["audits"].as_u64().context("audits")
     };

@@ -8,7 +8,7 @@ use crate::{
     world::{Event, World, address},
 };
 use convoy_core::{
-    node::{Batching, LinkId, Settings},
+    node::{Batching, LinkId, Settings, Standing},
     time::Span,
     wire::{Message, Object, message},
 };
@@ -68,9 +68,11 @@ pub(crate) fn settings(n: usize, nodes: usize) -> Settings {
         build: "sim".into(),
         peers: (0..nodes).filter(|peer| *peer != n).map(|peer| (name(peer).into(), address(peer))).collect(),
         heartbeat: Span::from_ms(100),
+        heartbeat_port: None,
         start_delay: Span::ZERO,
         connect: Span::from_secs(5),
         reconnect: Span::from_secs(1),
+        standing: Standing::default(),
         replicate: Object::ALL.map(|object| (object, batching)).into(),
     }
 }

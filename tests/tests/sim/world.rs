@@ -227,6 +227,9 @@ impl World {
                 format!("closes {link:?}")
             }
             Output::Event(event) => format!("says {event:?}"),
+            Output::Multicast(_) | Output::CarryOut(_) | Output::Answers(..) => {
+                unreachable!("these nodes are on no bus")
+            }
             Output::Stopped => {
                 site.end();
                 net.on_exit(agenda, prng, n);

@@ -2,7 +2,7 @@
 //! panics and `global` stays the sum of its parts.
 #![no_main]
 use convoy_core::{
-    node::{Batching, Input, LinkId, Node, Settings},
+    node::{Batching, Input, LinkId, Node, Settings, Standing},
     time::{Instant, Span},
     wire::{Message, Object, frame, message},
 };
@@ -63,9 +63,11 @@ fn settings() -> Settings {
         build: "".into(),
         peers: [("b".into(), PEER)].into(),
         heartbeat: Span::from_ms(100),
+        heartbeat_port: None,
         start_delay: Span::ZERO,
         connect: Span::from_secs(5),
         reconnect: Span::from_secs(1),
+        standing: Standing::default(),
         replicate: Object::ALL.map(|object| (object, batching)).into(),
     }
 }

@@ -182,7 +182,11 @@ impl Node {
             // It is there, so there is no reason to wait before dialling it.
             *until = (*until).min(now + Span::ZERO);
         }
-        let changed = entry.peer.heard(now);
+        if self.settings.heartbeat_port.is_some() {
+            entry.beats.expect(now, hello.incarnation);
+        }
+        let doubted = entry.peer.doubt(now, entry.beats.are_silent(entry.incarnation));
+        let changed = entry.peer.heard(now).or(doubted);
         self.links.insert(link, Role::In(name.clone()));
         let welcome = Message::Welcome { incarnation: self.settings.incarnation, name: &self.settings.name };
         let bytes = message::emit(1, &welcome);

@@ -1,10 +1,14 @@
 //! Nodes joined by perfect pipes: greetings, counts, ends. Bad networks are in tests/tests/sim.
 use super::*;
-use crate::wire::{Refusal, frame, message};
+use crate::{
+    time::Span,
+    wire::{FrameError, Refusal, frame, message},
+};
 use alloc::{format, string::ToString, vec};
-use convoy_common::prefix::Prefix;
+use convoy_common::{addr::Host, count::Count, prefix::Prefix};
 
 mod reload;
+mod suspicion;
 
 /// Nodes by address; every connection is a pair of link ids, one on each side.
 struct Net {
@@ -28,9 +32,11 @@ fn settings(name: &str, peers: &[(&str, u8)]) -> Settings {
         build: "test".into(),
         peers: peers.iter().map(|(name, n)| ((*name).into(), address(*n))).collect(),
         heartbeat: Span::from_ms(100),
+        heartbeat_port: None,
         start_delay: Span::ZERO,
         connect: Span::from_secs(5),
         reconnect: Span::from_secs(1),
+        standing: Standing::default(),
         replicate: Object::ALL.map(|object| (object, batching)).into(),
     }
 }
@@ -106,6 +112,9 @@ impl Net {
             }
             Output::Event(event) => self.events.push((from, event)),
             Output::Stopped => {}
+            Output::Multicast(_) | Output::CarryOut(_) | Output::Answers(..) => {
+                unreachable!("they are on no bus")
+            }
         }
     }
 

@@ -21,6 +21,7 @@
 use super::{
     entries::{Entries, v4_host},
     frame::{self, Frame},
+    payload::{Payload, put_text},
 };
 use crate::bounds;
 use alloc::vec::Vec;
@@ -225,7 +226,7 @@ pub enum MessageError {
 impl<'a> Message<'a> {
     /// Reads the message in `frame` and checks all of it.
     pub fn parse(frame: &Frame<'a>) -> Result<Self, MessageError> {
-        let mut payload = Payload { kind: frame.kind, bytes: frame.payload };
+        let mut payload = Payload::new(frame.kind, frame.payload);
         let message = match frame.kind {
             1 => Self::Hello(Hello {
                 incarnation: payload.u64()?,
@@ -265,10 +266,8 @@ impl<'a> Message<'a> {
             8 => Self::Resync,
             kind => return Err(MessageError::Kind { kind }),
         };
-        match payload.bytes.len() {
-            0 => Ok(message),
-            extra => Err(MessageError::Long { kind: frame.kind, extra }),
-        }
+        payload.end()?;
+        Ok(message)
     }
 }
 
@@ -315,49 +314,7 @@ pub fn emit(sequence: u64, message: &Message<'_>) -> Vec<u8> {
     frame::emit(kind, sequence, &payload)
 }
 
-/// What is left of a payload.
-struct Payload<'a> {
-    kind: u8,
-    bytes: &'a [u8],
-}
-
 impl<'a> Payload<'a> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], MessageError> {
-        let short = MessageError::Short { kind: self.kind, length: self.bytes.len() };
-        let (head, rest) = self.bytes.split_first_chunk().ok_or(short)?;
-        self.bytes = rest;
-        Ok(*head)
-    }
-
-    fn u8(&mut self) -> Result<u8, MessageError> {
-        self.take().map(|[byte]| byte)
-    }
-
-    fn u32(&mut self) -> Result<u32, MessageError> {
-        self.take().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Result<u64, MessageError> {
-        self.take().map(u64::from_le_bytes)
-    }
-
-    fn text(&mut self, field: &'static str, bytes_max: usize) -> Result<&'a str, MessageError> {
-        let length = usize::from(u16::from_le_bytes(self.take()?));
-        if length > bytes_max {
-            return Err(MessageError::Field { field });
-        }
-        let short = MessageError::Short { kind: self.kind, length: self.bytes.len() };
-        let (text, rest) = self.bytes.split_at_checked(length).ok_or(short)?;
-        self.bytes = rest;
-        let text = core::str::from_utf8(text).ok().filter(|text| !text.contains(|c: char| c.is_control()));
-        text.ok_or(MessageError::Field { field })
-    }
-
-    fn name(&mut self, field: &'static str) -> Result<&'a str, MessageError> {
-        let name = self.text(field, bounds::NAME_BYTES_MAX)?;
-        if name.is_empty() { Err(MessageError::Field { field }) } else { Ok(name) }
-    }
-
     fn refusal(&mut self) -> Result<Refusal, MessageError> {
         let code = self.u8()?;
         let known = Refusal::ALL.into_iter().find(|refusal| *refusal as u8 == code);
@@ -380,15 +337,9 @@ impl<'a> Payload<'a> {
     }
 
     fn entries(&mut self, family: Family) -> Result<Entries<'a>, MessageError> {
-        let bytes = core::mem::take(&mut self.bytes);
-        Entries::from_bytes(family, bytes).ok_or(MessageError::Short { kind: self.kind, length: bytes.len() })
+        let (kind, bytes) = (self.kind(), self.rest());
+        Entries::from_bytes(family, bytes).ok_or(MessageError::Short { kind, length: bytes.len() })
     }
-}
-
-fn put_text(payload: &mut Vec<u8>, text: &str, bytes_max: usize) {
-    let text = &text[..text.floor_char_boundary(bytes_max)];
-    payload.extend_from_slice(&u16::try_from(text.len()).unwrap_or(u16::MAX).to_le_bytes());
-    payload.extend_from_slice(text.as_bytes());
 }
 
 const OPENS: u8 = 1;

@@ -1,5 +1,5 @@
 //! What a control client is told, read off the node.
-use super::{Cluster, table_name};
+use super::{Cluster, beats, table_name};
 use crate::host::{
     control::{
         Answer, Query,
@@ -12,7 +12,7 @@ use crate::host::{
 };
 use convoy_common::count::Direction;
 use convoy_core::{
-    group,
+    group::{self, view::Role},
     node::{Member, Node},
     time::{Instant, Span},
     wire::Object,
@@ -20,7 +20,16 @@ use convoy_core::{
 
 impl Cluster {
     pub(super) fn answer(&self, query: &Query) {
-        let answer = self.answer_to(&query.request);
+        let answer = match &query.request {
+            Request::All(request) => return self.ask_all(request, query),
+            // These feed the node, so they must not be asked while it is read.
+            Request::Broadcast(request) if self.is_manager() => self.broadcast(request, &query.caller),
+            Request::Reset => {
+                self.reset(&query.caller);
+                Ok(Answer::Cluster(Box::new(self.cluster_info(&self.mesh.node()))))
+            }
+            request => self.answer_to(request),
+        };
         if query.reply.try_send(answer).is_err() {
             tracing::debug!("a control client left before its answer");
         }
@@ -32,6 +41,17 @@ impl Cluster {
             Request::Status => Ok(Answer::Status(Box::new(self.status(&node)))),
             Request::Membership => Ok(Answer::Membership(Membership { members: self.member_rows(&node) })),
             Request::SharedList => Ok(Answer::SharedList(SharedList { objects: objects(&node) })),
+            Request::Cluster => Ok(Answer::Cluster(Box::new(self.cluster_info(&node)))),
+            Request::Broadcast(_) | Request::Retrieve(_) | Request::Flush
+                if node.settings().standing.role == Role::Node =>
+            {
+                Err(Failure::new(
+                    "this is a node; managers give commands to nodes, and any node with convoy --all",
+                ))
+            }
+            Request::Retrieve(request) => self.retrieve(request),
+            Request::Flush => Ok(self.flush()),
+            Request::All(_) | Request::Broadcast(_) | Request::Reset => unreachable!("taken before"),
             Request::Drift => Ok(Answer::Drift(self.drift())),
             Request::SharedShow { object, from }
             | Request::SharedQuery { object, from, .. }
@@ -39,13 +59,21 @@ impl Cluster {
         }
     }
 
+    fn is_manager(&self) -> bool {
+        self.mesh.node().settings().standing.role == Role::Manager
+    }
+
     fn status(&self, node: &Node) -> Status {
         let now = self.mesh.now();
         let members = self.members(node);
         let count = |state| members.iter().filter(|member| member.state == state).count();
         let kernel = self.kernel.borrow();
+        let role = node.settings().standing.role;
         let mut troubles = members.iter().filter_map(trouble).collect::<Vec<_>>();
         troubles.extend(kernel.iter().flat_map(kernel_troubles));
+        troubles.extend(self.bus_troubles(node));
+        let heartbeats = self.heartbeats.snapshot();
+        troubles.extend(heartbeats.trouble.iter().map(ToString::to_string));
         troubles.extend(self.kept.borrow().iter().map(|option| {
             format!("{option} is another in the configuration; restart convoyd for it to take effect")
         }));
@@ -55,10 +83,11 @@ impl Cluster {
             cluster_group: node.settings().group.to_string(),
             incarnation: node.settings().incarnation,
             version: env!("CARGO_PKG_VERSION").into(),
+            role: role_name(role).into(),
             state: match &*kernel {
-                None => "starting",
-                Some(_) if troubles.is_empty() => "ready",
-                Some(_) => "degraded",
+                None if role == Role::Node => "starting",
+                _ if troubles.is_empty() => "ready",
+                _ => "degraded",
             }
             .into(),
             uptime_s: seconds(now.since(Instant::from_ns(0))),
@@ -70,7 +99,9 @@ impl Cluster {
             objects: objects(node),
             kernel: kernel.as_ref().map(kernel_status).unwrap_or_default(),
             drift: self.drift(),
+            bus: self.bus_status(node),
             mesh: self.mesh_status(node),
+            heartbeats: beats::status(&heartbeats),
             troubles,
         }
     }
@@ -104,7 +135,13 @@ impl Cluster {
 
     fn member_rows(&self, node: &Node) -> Vec<MemberRow> {
         let now = self.mesh.now();
+        let (heartbeats, heard_now) = (self.heartbeats.snapshot(), self.heartbeats.now());
+        let heartbeats = |name: &str| {
+            let found = heartbeats.peers.iter().find(|beats| *beats.name == *name);
+            found.map(|beats| beats::row(beats, heard_now))
+        };
         let row = |member: Member| MemberRow {
+            heartbeats: heartbeats(&member.name),
             name: member.name.to_string(),
             address: member.address.map(|address| address.to_string()),
             state: member.state.to_string(),
@@ -140,6 +177,13 @@ fn kernel_status(state: &State) -> KernelStatus {
         seeded: state.seeded,
         notices_lost: state.notices_lost,
         deferred: state.deferred + state.unmarked,
+    }
+}
+
+pub(super) fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Node => "node",
+        Role::Manager => "manager",
     }
 }
 

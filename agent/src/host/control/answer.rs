@@ -1,6 +1,8 @@
 //! From a snapshot to the JSON of an answer, on the client's own thread.
 use super::shape::{
     Drift, EntryRow, Failure, Membership, Request, SharedList, SharedQuery, SharedTop, Status,
+    all::{AllAnswers, Flushed, Sent},
+    cluster::ClusterInfo,
 };
 use convoy_common::prefix::Prefix;
 use convoy_core::counters::{CidrTree, Row};
@@ -18,6 +20,14 @@ pub enum Answer {
     SharedList(SharedList),
     /// To `drift`.
     Drift(Drift),
+    /// To `cluster` and `cluster reset`.
+    Cluster(Box<ClusterInfo>),
+    /// To `broadcast`.
+    Sent(Sent),
+    /// To `flush control cache`.
+    Flushed(Flushed),
+    /// To `all` and `retrieve`.
+    All(AllAnswers),
     /// To every question about one view of an object.
     View {
         /// Name of the object.
@@ -35,6 +45,10 @@ impl Answer {
             Self::Status(status) => serde_json::to_writer(to, &status)?,
             Self::Membership(membership) => serde_json::to_writer(to, &membership)?,
             Self::SharedList(list) => serde_json::to_writer(to, &list)?,
+            Self::Cluster(info) => serde_json::to_writer(to, &info)?,
+            Self::Sent(sent) => serde_json::to_writer(to, &sent)?,
+            Self::Flushed(flushed) => serde_json::to_writer(to, &flushed)?,
+            Self::All(answers) => serde_json::to_writer(to, &answers)?,
             Self::Drift(drift) => serde_json::to_writer(to, &drift)?,
             Self::View { object, view, tree } => write_view(object, view, &tree, request, to)?,
         }

@@ -54,7 +54,12 @@ pub struct Client {
 impl Client {
     /// Connects.
     pub fn connect(run_dir: &Path) -> Result<Self, ClientError> {
-        let path = run_dir.join(SOCKET_NAME);
+        Self::at(&run_dir.join(SOCKET_NAME))
+    }
+
+    /// Connects to the socket at this path.
+    pub fn at(path: &Path) -> Result<Self, ClientError> {
+        let path = path.to_path_buf();
         let connect = || -> io::Result<UnixStream> {
             let stream = UnixStream::connect(&path)?;
             stream.set_read_timeout(Some(PATIENCE))?;

@@ -50,7 +50,7 @@ impl Commands {
     }
 }
 
-fn may_change(user: u32) -> bool {
+pub(super) fn may_change(user: u32) -> bool {
     user == 0 || user == rustix::process::geteuid().as_raw()
 }
 

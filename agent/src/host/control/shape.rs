@@ -1,6 +1,9 @@
 //! The JSON of requests and answers. Documented in docs/control.md; fields are added, never renamed.
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
+pub mod all;
+pub mod cluster;
 pub mod config;
 
 /// A question, one line of JSON such as `{"ask":"shared query","object":"inbound_cidr","prefix":"10.0.0.0/8"}`.
@@ -44,6 +47,20 @@ pub enum Request {
         /// As above.
         from: Option<String>,
     },
+    /// What the members of the bus agree on.
+    Cluster,
+    /// Leave the bus and join it again; for root and the daemon's own user.
+    #[serde(rename = "cluster reset")]
+    Reset,
+    /// Have nodes carry out a command; a manager collects their answers.
+    Broadcast(all::BroadcastRequest),
+    /// The collected answers to a command.
+    Retrieve(all::RetrieveRequest),
+    /// Forget the collected answers.
+    #[serde(rename = "flush control cache")]
+    Flush,
+    /// Have nodes carry out a command, and gather their answers.
+    All(all::AllRequest),
     /// How far the counts are from what the kernel's socket table says.
     Drift,
 }
@@ -74,11 +91,35 @@ impl Failure {
     }
 }
 
+/// The bus, as far as `status` tells of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BusStatus {
+    /// The engine: `corosync`, or `solo` for a process that is alone on its bus.
+    pub engine: String,
+    /// Epoch of the agreed view; none while this node is on no bus.
+    pub epoch: Option<u64>,
+    /// Members of that view.
+    pub members: usize,
+    /// Name of its leader.
+    pub leader: Option<String>,
+    /// The members are still to agree on a new view.
+    pub forming: bool,
+    /// Messages this node has sent on the bus.
+    pub sent: u64,
+    /// Messages and configurations delivered to it.
+    pub received: u64,
+    /// Commands and answers dropped because too much waited for the bus.
+    pub unsent: u64,
+}
+
 /// Answer to `status`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// Node name.
     pub node: String,
+    /// `node` or `manager`.
+    #[serde(default)]
+    pub role: String,
     /// Address of the mesh listener; none on a node that is alone.
     pub address: Option<String>,
     /// `cluster_group`.
@@ -99,8 +140,14 @@ pub struct Status {
     pub kernel: KernelStatus,
     /// The same as the answer to `drift`.
     pub drift: Drift,
+    /// The bus.
+    #[serde(default)]
+    pub bus: BusStatus,
     /// What crossed the mesh since the start.
     pub mesh: MeshStatus,
+    /// The thread that says that this node lives, and hears who else does.
+    #[serde(default)]
+    pub heartbeats: HeartbeatStatus,
     /// What an operator should look at; empty when all is well.
     pub troubles: Vec<String>,
 }
@@ -190,6 +237,21 @@ pub struct MeshStatus {
     pub refused: u64,
 }
 
+/// Heartbeat datagrams in `status`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HeartbeatStatus {
+    /// How their thread runs beside others: `real-time`, `nice` or `ordinary`.
+    pub priority: String,
+    /// Sent, to all nodes together.
+    pub sent: u64,
+    /// Arrived and not taken, by reason: `foreign`, `version`, `damaged`, `unknown`, `address`.
+    pub refused: BTreeMap<String, u64>,
+    /// Times that suspicions had to wait for the cluster thread because too many did.
+    pub deferred: u64,
+    /// The most seconds by which the thread ran late since the start.
+    pub late_max_s: f64,
+}
+
 /// Answer to `membership`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Membership {
@@ -223,6 +285,42 @@ pub struct MemberRow {
     pub gaps: u64,
     /// What stands between this node and it.
     pub trouble: Option<String>,
+    /// Its heartbeat datagrams; none for this node.
+    #[serde(default)]
+    pub heartbeats: Option<Heartbeats>,
+}
+
+/// One node's heartbeat datagrams, since the start of this one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Heartbeats {
+    /// Seconds since one arrived; none if none did.
+    pub heard_s: Option<f64>,
+    /// They have stopped.
+    pub suspect: bool,
+    /// Life of the process that sends them.
+    pub incarnation: Option<u64>,
+    /// Seconds between two, as it says.
+    pub interval_s: Option<f64>,
+    /// Taken.
+    pub heard: u64,
+    /// Never arrived.
+    pub lost: u64,
+    /// Arrived after a later one.
+    pub reordered: u64,
+    /// Arrived again.
+    pub repeated: u64,
+    /// Of an earlier life, or very late.
+    pub stale: u64,
+    /// Of this node to that one: not taken by the kernel.
+    pub unsent: u64,
+    /// Times they stopped.
+    pub suspicions: u64,
+    /// The most seconds between two that raised no suspicion.
+    pub gap_max_s: f64,
+    /// Epoch of the agreed view as it says; 0 when it has none.
+    pub view_epoch: u64,
+    /// Digest of that view, hexadecimal.
+    pub view_digest: String,
 }
 
 /// Answer to `shared list`.

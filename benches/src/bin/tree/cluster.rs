@@ -6,7 +6,7 @@ use convoy_common::{
 };
 use convoy_core::{
     bounds,
-    node::{Batching, Input, LinkId, Node, Output, Settings},
+    node::{Batching, Input, LinkId, Node, Output, Settings, Standing},
     time::{Instant, Span},
     wire::{EntryBuf, Message, Object, frame, message},
 };
@@ -88,7 +88,7 @@ impl Sender {
         node.handle(NOW, Input::AllCounts(Object::InboundCidr, &own));
         let dialed = std::iter::from_fn(|| node.poll_output()).find_map(|output| match output {
             Output::Dial(link, _) => Some(link),
-            Output::Send(..) | Output::Close(_) | Output::Event(_) | Output::Stopped => None,
+            _ => None,
         });
         let link = dialed.expect("it dials its peer at once");
         node.handle(NOW, Input::Connected(link));
@@ -121,9 +121,11 @@ fn settings(name: &str, peers: &[&str]) -> Settings {
         build: "".into(),
         peers: peers.iter().map(|peer| ((*peer).into(), address(peer))).collect(),
         heartbeat: Span::from_ms(100),
+        heartbeat_port: None,
         start_delay: Span::ZERO,
         connect: Span::from_secs(5),
         reconnect: Span::from_secs(1),
+        standing: Standing::default(),
         replicate: Object::ALL.map(|object| (object, batching)).into(),
     }
 }

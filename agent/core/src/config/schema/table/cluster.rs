@@ -60,8 +60,7 @@ pub(super) const OPTIONS: &[Row] = &[
     )
     .changed("*:4802", "unset, the sockets are those of `ECCluster_Listener`, and that is its default"),
     Row::new(CLUSTER, "control_group", Kind::Text, "Group on which nodes accept console commands.")
-        .default("ec_console")
-        .live(Live::NoEffect),
+        .default("ec_console"),
     Row::new(
         CLUSTER,
         "heartbeats_per_sec",

@@ -76,10 +76,9 @@ pub(super) const OPTIONS: &[Row] = &[
         BOTH,
         "idle_timeout",
         Kind::Seconds(SHORT, HOUR),
-        "A connection that stays silent for this long is closed.",
+        "A member that stays silent for this long counts no more, although it is in the agreed view.",
     )
-    .default("30")
-    .live(Live::NoEffect),
+    .default("30"),
     Row::new(
         BOTH,
         "keepalive_interval",

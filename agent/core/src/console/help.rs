@@ -1,0 +1,94 @@
+//! What help says, for people at a prompt and for the manual's page.
+use super::{
+    line::{find, split},
+    table::{COMMANDS, Command, Place},
+};
+use alloc::{format, string::String};
+use core::fmt::Write;
+
+/// Returns a command's words and arguments.
+pub(super) fn synopsis(command: &Command) -> String {
+    let words = command.words.join(" ");
+    if command.arguments.is_empty() { words } else { format!("{words} {}", command.arguments) }
+}
+
+/// Returns the list of commands that a daemon of this kind carries out; those whose words begin with `first` only.
+pub fn list(on_manager: bool, first: &str) -> String {
+    let shown = |command: &&Command| {
+        let here = match command.place {
+            Place::Node => !on_manager,
+            Place::Manager => on_manager,
+            Place::Both | Place::Console => true,
+        };
+        here && (first.is_empty() || command.words[0] == first)
+    };
+    let width = COMMANDS.iter().filter(shown).map(|command| synopsis(command).len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for command in COMMANDS.iter().filter(shown) {
+        let _ = writeln!(text, "{:width$}  {}", synopsis(command), command.summary);
+    }
+    if on_manager && first.is_empty() {
+        text += "\nCommands of the nodes: broadcast COMMAND for all of them, unicast NODE COMMAND for one.\n";
+    }
+    text
+}
+
+/// Returns the help on the command that `words` begin with; none if there is none.
+pub fn command_help(words: &str) -> Option<String> {
+    let command = find(&split(words).ok()?)?;
+    let mut text = format!("{}\n\n{}.\n", synopsis(command), command.summary);
+    if !command.help.is_empty() {
+        let _ = writeln!(text, "{}", command.help);
+    }
+    match command.place {
+        Place::Node => text += "Carried out on a node; on a manager: broadcast or unicast it.\n",
+        Place::Manager => text += "On a manager only.\n",
+        Place::Both | Place::Console => {}
+    }
+    Some(text)
+}
+
+/// Returns the table of docs/console.md.
+pub fn page() -> String {
+    let mut text = String::from("| command | where | what it does |\n|---|---|---|\n");
+    for command in COMMANDS {
+        let place = match command.place {
+            Place::Node => "node",
+            Place::Manager => "manager",
+            Place::Both => "both",
+            Place::Console => "console",
+        };
+        let changes = if command.changes { " (changes something)" } else { "" };
+        let help = command.help.replace('\n', " ");
+        let stop = if help.is_empty() { "" } else { ". " };
+        let _ = writeln!(
+            text,
+            "| `{}` | {place} | {}{changes}{stop}{help} |",
+            synopsis(command),
+            command.summary
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_daemon_lists_its_own() {
+        let (node, manager) = (list(false, ""), list(true, ""));
+        assert!(node.contains("cluster membership") && !node.contains("broadcast"), "{node}");
+        assert!(manager.contains("broadcast COMMAND") && !manager.contains("cluster reset"), "{manager}");
+        assert!(list(false, "cluster").lines().all(|line| line.starts_with("cluster ")));
+    }
+
+    #[test]
+    fn every_line_fits_a_terminal_and_every_command_has_a_page() {
+        for command in COMMANDS {
+            assert!(command_help(&command.words.join(" ")).is_some(), "{:?}", command.words);
+            assert!(command.help.lines().all(|line| line.len() <= 110), "{:?}", command.words);
+            assert!(!command.summary.ends_with('.'), "{:?}", command.words);
+        }
+    }
+}

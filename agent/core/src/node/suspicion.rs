@@ -1,0 +1,96 @@
+//! What heartbeat datagrams mean for a peer: a doubt beside the mesh's own, and never more than a doubt.
+//!
+//! Datagrams are heard on a thread of their own, and faster than the mesh; see `group::detector`. Rules: 1. only those
+//! of the life that the mesh is connected to count; 2. a peer that has fallen silent is shown as suspect until it is
+//! heard again; nothing else follows from it; 3. a peer of whose life no datagram ever came is judged by the mesh
+//! alone: a firewall that drops them ends nobody; 4. the operator is told of it once that has lasted.
+use super::{Entry, Node};
+use crate::{
+    group::State,
+    time::{Instant, Span},
+};
+use alloc::{format, string::String, sync::Arc};
+
+/// The newest opinion of the driver's detector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suspicion<'a> {
+    /// Of whom.
+    pub name: &'a str,
+    /// Of which life.
+    pub incarnation: u64,
+    /// Whether it has fallen silent; else it was heard.
+    pub suspect: bool,
+    /// For how long nothing was heard.
+    pub silent: Span,
+}
+
+/// What is known of one peer's datagrams.
+#[derive(Debug, Default)]
+pub(super) struct Beats {
+    /// The life that was heard last, and whether it has fallen silent.
+    newest: Option<(u64, bool)>,
+    /// Since when none has come although the mesh is connected; `None` while they come, and while they need not.
+    missed_since: Option<Instant>,
+    /// Over when one comes.
+    pub(super) trouble: Option<String>,
+}
+
+impl Beats {
+    /// A peer's life is connected from `now` on.
+    pub(super) fn expect(&mut self, now: Instant, incarnation: u64) {
+        self.missed_since = (self.newest != Some((incarnation, false))).then_some(now);
+    }
+
+    /// Returns whether that life has fallen silent.
+    pub(super) fn are_silent(&self, incarnation: Option<u64>) -> bool {
+        self.newest.is_some_and(|(newest, suspect)| suspect && incarnation == Some(newest))
+    }
+}
+
+impl Entry {
+    /// Returns when it is time to tell the operator that no datagrams come, though the mesh hears the peer.
+    pub(super) fn beats_deadline(&self) -> Option<Instant> {
+        let mesh_hears = match self.peer.state() {
+            State::Alive | State::Suspect => self.incoming.is_some() && !self.peer.is_silent(),
+            State::Gone => false,
+        };
+        let untold = mesh_hears && self.beats.trouble.is_none();
+        self.beats.missed_since.filter(|_| untold).map(|since| since + MISSED_MAX)
+    }
+}
+
+impl Node {
+    pub(super) fn on_suspicion(&mut self, now: Instant, suspicion: Suspicion<'_>) {
+        let Suspicion { name, incarnation, suspect, .. } = suspicion;
+        let Some((name, entry)) = self.peers.get_key_value(name) else { return };
+        let (name, is_current) = (name.clone(), entry.incarnation == Some(incarnation));
+        let Some(entry) = self.peers.get_mut(&name) else { return };
+        entry.beats.newest = Some((incarnation, suspect));
+        if !is_current {
+            return;
+        }
+        if suspect {
+            entry.beats.missed_since.get_or_insert(now);
+        } else {
+            (entry.beats.missed_since, entry.beats.trouble) = (None, None);
+        }
+        if let Some(state) = entry.peer.doubt(now, suspect) {
+            self.on_state(now, &name, state);
+        }
+    }
+
+    /// Tells the operator if it is time.
+    pub(super) fn miss_beats(&mut self, now: Instant, name: &Arc<str>) {
+        let (Some(port), Some(entry)) = (self.settings.heartbeat_port, self.peers.get(name)) else { return };
+        if entry.beats_deadline().is_some_and(|at| at <= now) {
+            let text = format!(
+                "no heartbeats from {name}, though its connection lives; open UDP port {port} between all nodes"
+            );
+            self.trouble(name, |entry| &mut entry.beats.trouble, text);
+        }
+    }
+}
+
+/// Time without datagrams from a peer that the mesh hears, after which the operator is told.
+/// chosen: longer than a restart takes, and than the silence after which the slowest heartbeats are missed.
+const MISSED_MAX: Span = Span::from_secs(5);

@@ -1,0 +1,240 @@
+//! The heartbeat datagram: that a process lives, how often it says so, and what it believes the agreed view is.
+//!
+//! ```text
+//!  offset  size  field        value
+//!       0     4  magic        "CVHB"
+//!       4     1  version      of this layout, 1
+//!       5     1  length       of the name, bytes, 1..=NAME_BYTES_MAX
+//!       6     2  reserved     0
+//!       8     8  incarnation  of the sender's process
+//!      16     8  sequence     of the datagram, from 1; every peer is sent the same
+//!      24     4  interval_us  time until the next one, microseconds
+//!      28     4  reserved     0
+//!      32     8  view_epoch   of the agreed view at the sender; 0 when it has none
+//!      40     8  view_digest  of that view; 0 when it has none
+//!      48     n  name         of the sender, UTF-8 without control characters
+//!    48+n     4  crc32c       of everything before it
+//! ```
+//! Integers are little-endian. Magic and version keep their place in every version. Nothing is allocated here: the
+//! thread that sends and reads these does not wait for memory. Source of the checksum: RFC 3720 appendix B.4 (CRC32C).
+use super::frame::CRC32C;
+use crate::bounds;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, LE, U16, U32, U64, Unaligned};
+
+/// The version this build speaks.
+pub const VERSION: u8 = 1;
+/// Most bytes of a datagram. A longer one is refused as damaged.
+pub const BYTES_MAX: usize = HEADER_BYTES + bounds::NAME_BYTES_MAX + CRC_BYTES;
+
+/// One heartbeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beat<'a> {
+    /// Who sends it, 1..=[`NAME_BYTES_MAX`](bounds::NAME_BYTES_MAX) bytes.
+    pub name: &'a str,
+    /// Larger than that of any earlier process of this node.
+    pub incarnation: u64,
+    /// Position among those of this incarnation, from 1.
+    pub sequence: u64,
+    /// Time until the next one, microseconds. Any value; who judges by it keeps it within its bounds.
+    pub interval_us: u32,
+    /// The agreed view at the sender.
+    pub view: View,
+}
+
+/// What a node says the agreed view is. Another node that has the same epoch and another digest is evidence that one
+/// of the two contradicts the agreement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// Grows with each view; 0 when there is none.
+    pub epoch: u64,
+    /// Of its members and of what they agreed on; 0 when there is none.
+    pub digest: u64,
+}
+
+/// Why a datagram is no heartbeat. It is dropped; its kind is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BeatError {
+    /// It is something else.
+    #[error("no heartbeat: another program sends to this port")]
+    Magic,
+    /// A peer of another version. Normal during an upgrade that skips versions.
+    #[error("heartbeat of version {theirs}, this node speaks {VERSION}; run one version on all nodes")]
+    Version {
+        /// The peer's version.
+        theirs: u8,
+    },
+    /// It is damaged, or no node sends such a thing.
+    #[error("damaged heartbeat; see whether the network damages packets")]
+    Damaged,
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Header {
+    magic: [u8; 4],
+    version: u8,
+    length: u8,
+    reserved: U16<LE>,
+    incarnation: U64<LE>,
+    sequence: U64<LE>,
+    interval_us: U32<LE>,
+    reserved_too: U32<LE>,
+    view_epoch: U64<LE>,
+    view_digest: U64<LE>,
+}
+
+impl<'a> Beat<'a> {
+    /// Reads a datagram. Another version is told before anything that it may have changed.
+    ///
+    /// # Errors
+    /// Drop the datagram and count it.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, BeatError> {
+        match bytes {
+            [m0, m1, m2, m3, ..] if [*m0, *m1, *m2, *m3] != MAGIC => return Err(BeatError::Magic),
+            [_, _, _, _, VERSION, ..] => {}
+            [_, _, _, _, theirs, ..] => return Err(BeatError::Version { theirs: *theirs }),
+            _ => return Err(BeatError::Magic),
+        }
+        let damaged = BeatError::Damaged;
+        let (header, rest) = Header::ref_from_prefix(bytes).ok().ok_or(damaged)?;
+        let (name, crc) = rest.split_at_checked(header.length.into()).ok_or(damaged)?;
+        let found = U32::<LE>::read_from_bytes(crc).ok().ok_or(damaged)?;
+        if CRC32C.checksum(&bytes[..HEADER_BYTES + name.len()]) != found.get() {
+            return Err(damaged);
+        }
+        let name = core::str::from_utf8(name).ok().ok_or(damaged)?;
+        let is_name = (1..=bounds::NAME_BYTES_MAX).contains(&name.len());
+        let reserved = u32::from(header.reserved.get()) | header.reserved_too.get();
+        if !is_name || name.contains(char::is_control) || reserved != 0 || header.sequence.get() == 0 {
+            return Err(damaged);
+        }
+        Ok(Self {
+            name,
+            incarnation: header.incarnation.get(),
+            sequence: header.sequence.get(),
+            interval_us: header.interval_us.get(),
+            view: View { epoch: header.view_epoch.get(), digest: header.view_digest.get() },
+        })
+    }
+
+    /// Writes the datagram into `buffer` and returns its bytes. A name beyond its bound is cut there, which no node
+    /// takes; the configuration does not let one through.
+    pub fn emit<'b>(&self, buffer: &'b mut [u8; BYTES_MAX]) -> &'b [u8] {
+        debug_assert!((1..=bounds::NAME_BYTES_MAX).contains(&self.name.len()) && self.sequence > 0);
+        let length = self.name.len().min(bounds::NAME_BYTES_MAX);
+        let header = Header {
+            magic: MAGIC,
+            version: VERSION,
+            length: u8::try_from(length).unwrap_or(u8::MAX),
+            reserved: U16::ZERO,
+            incarnation: U64::new(self.incarnation),
+            sequence: U64::new(self.sequence),
+            interval_us: U32::new(self.interval_us),
+            reserved_too: U32::ZERO,
+            view_epoch: U64::new(self.view.epoch),
+            view_digest: U64::new(self.view.digest),
+        };
+        let end = HEADER_BYTES + length;
+        buffer[..HEADER_BYTES].copy_from_slice(header.as_bytes());
+        buffer[HEADER_BYTES..end].copy_from_slice(&self.name.as_bytes()[..length]);
+        let crc = CRC32C.checksum(&buffer[..end]);
+        buffer[end..end + CRC_BYTES].copy_from_slice(&crc.to_le_bytes());
+        &buffer[..end + CRC_BYTES]
+    }
+}
+
+const MAGIC: [u8; 4] = *b"CVHB";
+const HEADER_BYTES: usize = size_of::<Header>();
+const CRC_BYTES: usize = 4;
+
+const _: () = assert!(HEADER_BYTES == 48);
+const _: () = assert!(bounds::NAME_BYTES_MAX <= u8::MAX as usize);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{string::String, vec::Vec};
+    use proptest::prelude::*;
+
+    const BEAT: Beat<'_> = Beat {
+        name: "mx1",
+        incarnation: 7,
+        sequence: 9,
+        interval_us: 10_000,
+        view: View { epoch: 3, digest: 4 },
+    };
+
+    fn emit(beat: &Beat<'_>) -> Vec<u8> {
+        beat.emit(&mut [0; BYTES_MAX]).into()
+    }
+
+    /// Makes the checksum right again after a change.
+    fn seal(bytes: &mut [u8]) {
+        let end = bytes.len() - CRC_BYTES;
+        let crc = CRC32C.checksum(&bytes[..end]);
+        bytes[end..].copy_from_slice(&crc.to_le_bytes());
+    }
+
+    proptest! {
+        #[test]
+        fn heartbeats_are_read_as_they_were_said(name in "[a-z0-9.-]{1,63}", numbers: (u64, u64, u64, u64), interval_us: u32) {
+            let (incarnation, sequence, epoch, digest) = numbers;
+            let view = View { epoch, digest };
+            let beat = Beat { name: &name, incarnation, sequence: sequence.max(1), interval_us, view };
+            let bytes = emit(&beat);
+            prop_assert_eq!(Beat::parse(&bytes), Ok(beat));
+        }
+
+        #[test]
+        fn any_single_flipped_bit_is_noticed(at in any::<prop::sample::Index>()) {
+            let mut bytes = emit(&BEAT);
+            let bit = at.index(bytes.len() * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            prop_assert!(Beat::parse(&bytes).is_err());
+        }
+
+        #[test]
+        fn any_bytes_are_a_heartbeat_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200), seal_it: bool) {
+            let mut bytes = [&MAGIC[..], &[VERSION], &bytes].concat();
+            if seal_it {
+                let crc = CRC32C.checksum(&bytes);
+                bytes.extend(crc.to_le_bytes());
+            }
+            if let Ok(beat) = Beat::parse(&bytes) {
+                prop_assert_eq!(emit(&beat), bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn every_length_but_the_right_one_is_refused() {
+        let mut bytes = emit(&BEAT);
+        for cut in 0..bytes.len() {
+            assert!(Beat::parse(&bytes[..cut]).is_err(), "cut at {cut}");
+        }
+        bytes.push(0);
+        assert_eq!(Beat::parse(&bytes), Err(BeatError::Damaged));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_apart() {
+        assert_eq!(Beat::parse(b"M-SEARCH * HTTP/1.1"), Err(BeatError::Magic));
+        assert_eq!(Beat::parse(b"CVHB\x02"), Err(BeatError::Version { theirs: 2 }));
+        assert_eq!(Beat::parse(b"CVHB\x01"), Err(BeatError::Damaged));
+    }
+
+    #[test]
+    fn what_no_node_sends_is_refused_though_its_checksum_is_right() {
+        let check = |at: usize, value: u8| {
+            let mut bytes = emit(&BEAT);
+            bytes[at] = value;
+            seal(&mut bytes);
+            assert_eq!(Beat::parse(&bytes), Err(BeatError::Damaged), "{value} at {at}");
+        };
+        for (at, value) in [(5, 2), (5, 64), (6, 1), (16, 0), (28, 1), (48, b'\n'), (48, 0xff)] {
+            check(at, value);
+        }
+        let long = String::from("n").repeat(bounds::NAME_BYTES_MAX);
+        assert_eq!(emit(&Beat { name: &long, ..BEAT }).len(), BYTES_MAX);
+    }
+}

@@ -1,0 +1,216 @@
+//! `convoy console`: the commands that operators of the reference know, at a prompt or one after the other.
+//!
+//! A line becomes a request of the control socket, the daemon's line of JSON becomes the text that the reference
+//! prints, XML, or stays JSON. The commands are those of `core::console`.
+mod ask;
+mod prompt;
+mod show;
+mod xml;
+
+use super::{Exit, Failed, Style, failed};
+use crate::host::control::{
+    client::{Client, ClientError},
+    shape::{Request, cluster::ClusterInfo},
+};
+use convoy_core::console::{self, Id, Line, Place};
+use std::{
+    io::{self, BufRead, IsTerminal, Write},
+    path::{Path, PathBuf},
+};
+
+/// A console, attached to a daemon.
+pub(super) struct Console {
+    socket: PathBuf,
+    client: Option<Client>,
+    is_manager: bool,
+    version: String,
+    session: String,
+    json: bool,
+    style: Style,
+}
+
+/// What a line led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Read the next one.
+    Go,
+    /// Show long answers in a pager, or no longer.
+    Pager,
+    /// Leave.
+    Quit,
+}
+
+/// Runs a console: at a prompt on a terminal, else one command a line, or the one command that `words` are.
+pub(super) fn run(
+    run_dir: &Path,
+    words: &[String],
+    json: bool,
+    style: Style,
+    to: &mut impl Write,
+) -> Result<(), Failed> {
+    let (socket, command) = match words.split_first() {
+        Some((first, rest)) if is_endpoint(first) => (endpoint(first)?, rest),
+        _ => (run_dir.join(crate::host::control::SOCKET_NAME), words),
+    };
+    let mut console = Console::attach(socket, json, style)?;
+    if !command.is_empty() {
+        return console.carry_out(&quoted(command), to).map(|_next| ());
+    }
+    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        return prompt::run(&mut console, to);
+    }
+    for line in io::stdin().lock().lines() {
+        if console.carry_out(&line?, to)? == Next::Quit {
+            break;
+        }
+    }
+    Ok(())
+}
+
+impl Console {
+    fn attach(socket: PathBuf, json: bool, style: Style) -> Result<Self, Failed> {
+        let session = format!("console-{}", std::process::id());
+        let mut console =
+            Self { socket, client: None, is_manager: false, version: String::new(), session, json, style };
+        console.greet()?;
+        Ok(console)
+    }
+
+    /// Learns what kind of daemon it is.
+    fn greet(&mut self) -> Result<(), Failed> {
+        let info = serde_json::from_str::<ClusterInfo>(&self.ask(&Request::Cluster)?);
+        let info = info.map_err(|error| Failed::from(ClientError::Unreadable(error)))?;
+        self.is_manager = info.role == "manager";
+        let own = info.members.iter().find(|member| member.node_name == info.nodename);
+        self.version = own.map_or(env!("CARGO_PKG_VERSION"), |own| &own.version).to_owned();
+        Ok(())
+    }
+
+    /// Asks; attaches again first if the daemon was started anew since.
+    fn ask(&mut self, request: &impl serde::Serialize) -> Result<String, Failed> {
+        let known = self.client.take();
+        let was_attached = known.is_some();
+        let mut client = match known {
+            Some(client) => client,
+            None => Client::at(&self.socket)?,
+        };
+        let answered = match client.ask(request) {
+            Err(ClientError::Broken { .. }) if was_attached => {
+                client = Client::at(&self.socket)?;
+                client.ask(request).map(str::to_owned)
+            }
+            answered => answered.map(str::to_owned),
+        };
+        self.client = Some(client);
+        match answered {
+            Ok(line) => Ok(line),
+            Err(ClientError::Refused(failure)) => Err(Failed::Denied(failure)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Carries out one line.
+    ///
+    /// # Errors
+    /// It is no command, or the daemon cannot do it; the console can go on.
+    pub(super) fn carry_out(&mut self, text: &str, to: &mut impl Write) -> Result<Next, Failed> {
+        let line = console::parse(text).map_err(|fault| usage(&fault.to_string()))?;
+        let Some(line) = line else { return Ok(Next::Go) };
+        self.check_place(&line)?;
+        match line.command.id {
+            Id::Quit => return Ok(Next::Quit),
+            Id::Pager => return Ok(Next::Pager),
+            Id::Help => to.write_all(self.help(&line)?.as_bytes())?,
+            Id::ClusterHelp => to.write_all(console::list(self.is_manager, "cluster").as_bytes())?,
+            _ => self.request(&line, to)?,
+        }
+        Ok(Next::Go)
+    }
+
+    fn request(&mut self, line: &Line, to: &mut impl Write) -> Result<(), Failed> {
+        let ask = ask::of(line, &self.session)?;
+        let answer = self.ask(&ask)?;
+        if self.json {
+            writeln!(to, "{answer}")?;
+        } else if line.xml || line.command.id == Id::ShowClusterMembership {
+            xml::write(&line.text(), &answer, to)?;
+        } else {
+            let members = match line.command.id {
+                Id::SharedShow => Some(self.ask(&Request::Cluster)?),
+                _ => None,
+            };
+            show::write(line, &ask, &answer, members.as_deref(), self.style, to)?;
+        }
+        Ok(())
+    }
+
+    /// Tells how a command that is carried out elsewhere gets there.
+    fn check_place(&self, line: &Line) -> Result<(), Failed> {
+        let typed = line.text();
+        match line.command.place {
+            Place::Node if self.is_manager => Err(usage(&format!(
+                "`{typed}` is carried out on nodes: `broadcast {typed}`, or `unicast NODE {typed}`"
+            ))),
+            Place::Manager if !self.is_manager => Err(usage(&format!(
+                "`{typed}` is for managers and this is a node; any node can ask all: convoy --all COMMAND"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn help(&self, line: &Line) -> Result<String, Failed> {
+        let words = line.arguments.join(" ");
+        if words.is_empty() {
+            return Ok(console::list(self.is_manager, ""));
+        }
+        console::command_help(&words)
+            .ok_or_else(|| usage(&format!("there is no command `{words}`; see: help")))
+    }
+}
+
+/// Tells whether a first word says where to attach rather than what to do.
+fn is_endpoint(word: &str) -> bool {
+    word.starts_with('/') || word.starts_with("ssh://") || (word.contains(':') && !word.contains(' '))
+}
+
+fn endpoint(word: &str) -> Result<PathBuf, Failed> {
+    if word.starts_with('/') {
+        return Ok(PathBuf::from(word));
+    }
+    let host = word.trim_start_matches("ssh://");
+    let host = host.rsplit_once(':').map_or(host, |(host, _port)| host).trim_matches(['[', ']']);
+    Err(usage(&format!(
+        "{word}: consoles attach to Unix sockets, where the kernel says who asks; for another host: ssh {host} convoy \
+         console"
+    )))
+}
+
+/// Returns words of a command line as one line that is read as the same words.
+fn quoted(words: &[String]) -> String {
+    if let [line] = words {
+        return line.clone();
+    }
+    words.iter().map(|word| console::quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+fn usage(text: &str) -> Failed {
+    Failed::Said { exit: Exit::Usage, text: text.into() }
+}
+
+/// Says at a prompt what went wrong.
+pub(super) fn say(failed: &Failed) {
+    failed::report(failed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_word_is_an_endpoint_if_it_looks_like_one() {
+        assert!(is_endpoint("/tmp/2025") && is_endpoint("root@10.0.0.1:2025") && is_endpoint("[::1]:2025"));
+        assert!(!is_endpoint("cluster") && !is_endpoint("cluster info"));
+        let Err(Failed::Said { text, .. }) = endpoint("root@10.0.0.1:2025") else { panic!("attached") };
+        assert!(text.ends_with("ssh root@10.0.0.1 convoy console"), "{text}");
+    }
+}

@@ -1,0 +1,176 @@
+//! From a line of the console to a request.
+use super::{
+    super::{
+        Failed,
+        config::{Config, request},
+    },
+    usage,
+};
+use crate::host::control::shape::{
+    Request,
+    all::{BroadcastRequest, RetrieveRequest},
+    config::ConfigRequest,
+};
+use clap::Parser;
+use convoy_core::console::{self, Id, Line, Place};
+use serde::Serialize;
+
+/// A request, by the kind of its answer.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Ask {
+    /// About the node or the cluster.
+    Node(Request),
+    /// About the configuration.
+    Config(ConfigRequest),
+}
+
+/// The words of `config`, read as those of `convoy config` are.
+#[derive(Debug, Parser)]
+#[command(name = "config", disable_help_flag = true)]
+struct ConfigLine {
+    #[command(flatten)]
+    config: Config,
+}
+
+/// Returns what a line asks.
+///
+/// # Errors
+/// The arguments are not those of the command, or the command in it is none that nodes carry out.
+pub(super) fn of(line: &Line, session: &str) -> Result<Ask, Failed> {
+    let words = &line.arguments;
+    Ok(Ask::Node(match line.command.id {
+        Id::ClusterInfo
+        | Id::ClusterMembership
+        | Id::ClusterNodename
+        | Id::ClusterNodeaddr
+        | Id::ShowClusterMembership
+        | Id::Info => Request::Cluster,
+        Id::ClusterReset => Request::Reset,
+        Id::Version => Request::Status,
+        Id::SharedList => Request::SharedList,
+        Id::SharedShow => shared_show(words)?,
+        Id::Broadcast => broadcast(words, None, None, session)?,
+        Id::Unicast => broadcast(&words[1..], Some(words[0].clone()), None, session)?,
+        Id::SubclusterBroadcast => broadcast(&words[1..], None, Some(words[0].clone()), session)?,
+        Id::Retrieve => retrieve(words, None, None)?,
+        Id::RetrieveNode => retrieve(&words[1..], Some(words[0].clone()), None)?,
+        Id::SubclusterRetrieve => retrieve(&words[1..], None, Some(words[0].clone()))?,
+        Id::FlushControlCache => Request::Flush,
+        Id::Help | Id::ClusterHelp | Id::Pager | Id::Quit => {
+            return Err(usage(&format!("`{}` is answered by the console itself", line.text())));
+        }
+        Id::ConfigGet
+        | Id::ConfigEval
+        | Id::ConfigSet
+        | Id::ConfigUnset
+        | Id::ConfigShow
+        | Id::ConfigShowrecurse
+        | Id::ConfigLocate
+        | Id::ConfigBegin
+        | Id::ConfigCommit
+        | Id::ConfigRollback
+        | Id::ConfigReplay
+        | Id::ConfigReload
+        | Id::ConfigWriteback => return config(line, session).map(Ask::Config),
+    }))
+}
+
+fn shared_show(words: &[String]) -> Result<Request, Failed> {
+    let from = match words {
+        [_] => None,
+        [_, from, node] if from.eq_ignore_ascii_case("from") => Some(node_of(node)),
+        _ => return Err(usage("write: cluster shared show OBJECT [from NODE]")),
+    };
+    Ok(Request::SharedShow { object: words[0].clone(), from })
+}
+
+/// A private name such as `#ec1-77#mx1` means its node.
+fn node_of(name: &str) -> String {
+    let node = name.strip_prefix('#').and_then(|name| name.rsplit_once('#')).map(|(_, node)| node);
+    node.unwrap_or(name).to_ascii_lowercase()
+}
+
+fn config(line: &Line, session: &str) -> Result<ConfigRequest, Failed> {
+    let words =
+        line.command.words.iter().map(|word| (*word).to_owned()).chain(line.arguments.iter().cloned());
+    let mut read = ConfigLine::try_parse_from(words).map_err(|error| {
+        usage(error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: "))
+    })?;
+    if read.config.file.is_some() {
+        return Err(usage("a console asks its daemon; for files: convoy config --file"));
+    }
+    read.config.session.get_or_insert_with(|| session.to_owned());
+    request(&read.config)
+}
+
+/// Returns the command that `words` are, if nodes carry it out.
+fn inner(words: &[String]) -> Result<Line, Failed> {
+    let text = super::quoted(words);
+    let line = console::parse(&text).map_err(|fault| usage(&fault.to_string()))?;
+    match line {
+        Some(line)
+            if matches!(line.command.place, Place::Node | Place::Both)
+                && line.command.id != Id::ClusterHelp =>
+        {
+            Ok(line)
+        }
+        _ => Err(usage(&format!("`{text}` is no command that nodes carry out"))),
+    }
+}
+
+fn broadcast(
+    words: &[String],
+    node: Option<String>,
+    subcluster: Option<String>,
+    session: &str,
+) -> Result<Request, Failed> {
+    let line = inner(words)?;
+    let request = serde_json::to_string(&of(&line, session)?).map_err(std::io::Error::from)?;
+    Ok(Request::Broadcast(BroadcastRequest { command: line.text(), line: request, subcluster, node }))
+}
+
+fn retrieve(words: &[String], node: Option<String>, subcluster: Option<String>) -> Result<Request, Failed> {
+    Ok(Request::Retrieve(RetrieveRequest { command: inner(words)?.text(), subcluster, node }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let line = console::parse(text).unwrap().unwrap();
+        assert_eq!(serde_json::to_string(&of(&line, "s").unwrap()).unwrap(), expected);
+    }
+
+    #[test]
+    fn lines_become_requests() {
+        check("cluster info", r#"{"ask":"cluster"}"#);
+        check("cluster reset", r#"{"ask":"cluster reset"}"#);
+        check(
+            "cluster shared show inbound_cidr from #ec1-7#MX2",
+            r#"{"ask":"shared show","object":"inbound_cidr","from":"mx2"}"#,
+        );
+        check(
+            "config set cluster nodename = mx1",
+            r#"{"ask":"config set","words":["cluster","nodename","=","mx1"],"session":"s"}"#,
+        );
+        check(
+            "unicast mx2 cluster nodename",
+            r#"{"ask":"broadcast","command":"cluster nodename","line":"{\"ask\":\"cluster\"}","node":"mx2"}"#,
+        );
+        check(
+            "subcluster retrieve west version",
+            r#"{"ask":"retrieve","command":"version","subcluster":"west"}"#,
+        );
+    }
+
+    #[test]
+    fn what_nodes_do_not_carry_out_is_not_broadcast() {
+        for text in ["broadcast broadcast version", "broadcast help", "retrieve quit"] {
+            let line = console::parse(text).unwrap().unwrap();
+            assert!(of(&line, "s").is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! How fast a node that dies is suspected, how often one that lives is, and what that costs.
+//!
+//! Three daemons in the lab at a hundred heartbeats a second, and beside them, on the same hosts in the same run, the
+//! baseline: a heartbeat every 10 ms and a limit of 50 ms. A suspicion is timed from before the fault is ordered until
+//! the control socket of another host answers that the node is not alive: what an operator or a program there would see.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its tables")]
+
+mod naive;
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use convoy_agent::host::control::{
+    client::Client,
+    shape::{Heartbeats, MemberRow, Membership, Request, Status},
+};
+use convoy_benches::{
+    args::Args,
+    stats::Samples,
+    table::{self, Table},
+};
+use lab::{Agent, Lab, LabOptions, Signal, until};
+use naive::Naive;
+use std::{
+    fs,
+    hint::black_box,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// See the module.
+#[derive(Clone, Copy, Debug, Parser)]
+struct Flags {
+    #[command(flatten)]
+    args: Args,
+    /// Minutes under four busy loops
+    #[arg(long, default_value_t = 10)]
+    minutes: u64,
+    /// Faults of each kind
+    #[arg(long, default_value_t = 20)]
+    runs: usize,
+}
+
+fn main() -> Result<()> {
+    let flags = Flags::parse();
+    let args = flags.args;
+    let mut tables = Vec::new();
+    {
+        let lab = Lab::up(&LabOptions { ipv6: false, ..LabOptions::default() })?;
+        let mut site = Site::start(&lab, FAST)?;
+        let naive = Naive::start(&lab)?;
+        tables.push(faults(&mut site, &naive, args.size(flags.runs, 2))?);
+        let span = args.size(Duration::from_secs(60 * flags.minutes), Duration::from_secs(2));
+        tables.push(false_alarms(&site, &naive, span)?);
+    }
+    tables.push(costs(args.size(Duration::from_secs(10), Duration::from_millis(200)))?);
+    println!("{}", args.report(&tables));
+    Ok(())
+}
+
+/// Cuts the third host's link and kills its daemon, again and again.
+fn faults(site: &mut Site<'_>, naive: &Naive, runs: usize) -> Result<Table> {
+    let (mut orders, mut cuts, mut theirs, mut kills, mut unheard) = (vec![], vec![], vec![], vec![], vec![]);
+    for _ in 0..runs {
+        site.settle()?;
+        let begun = Instant::now();
+        site.lab.cut(3)?;
+        orders.push(begun.elapsed());
+        cuts.push(site.wait_for(|row| row.state != "alive")? - begun);
+        let other = until("the baseline notices", WAIT, || {
+            Ok(naive.first(site.lab.host(1), site.lab.host(3), begun))
+        })?;
+        theirs.push(other - begun);
+        site.lab.heal()?;
+    }
+    for _ in 0..runs {
+        site.settle()?;
+        let begun = Instant::now();
+        site.agents[2].process().kill(Signal::KILL)?;
+        kills.push(site.wait_for(|row| row.state != "alive")? - begun);
+        unheard
+            .push(site.wait_for(|row| row.heartbeats.as_ref().is_some_and(|beats| beats.suspect))? - begun);
+        site.agents[2].process().wait(WAIT)?;
+        site.agents[2] = site.lab.host(3).start_agent()?;
+    }
+    let orders = Samples::new(orders)?;
+    let mut table = Table::new(
+        &format!("A node that dies, at {FAST} heartbeats a second"),
+        &["until another host shows it suspect", "p50", "max", "limit"],
+    );
+    let mut row = |what: &str, times: Vec<Duration>, limit: &str| -> Result<()> {
+        let samples = Samples::new(times)?;
+        table.row([what, &table::time(samples.p50()), &table::time(samples.max()), limit]);
+        Ok(())
+    };
+    row("its link is cut", cuts, "40 ms")?;
+    row("the same, baseline of 10 ms and 50 ms", theirs, "")?;
+    row("SIGKILL of its daemon, by heartbeats alone", unheard, "40 ms")?;
+    row("the same, with the closed connection", kills, "")?;
+    table.note(format!(
+        "{runs} runs each. The cut is a command of nft(8), whose {} (p50; max {}) are part of the time.",
+        table::time(orders.p50()),
+        table::time(orders.max()),
+    ));
+    Ok(table)
+}
+
+/// Nobody dies; four threads of this program want both cores.
+fn false_alarms(site: &Site<'_>, naive: &Naive, span: Duration) -> Result<Table> {
+    site.settle()?;
+    let over = AtomicBool::new(false);
+    let (before, theirs) = (site.suspicions()?, naive.count());
+    thread::scope(|scope| {
+        for _ in 0..BUSY {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    black_box(&over);
+                }
+            });
+        }
+        thread::sleep(span); // waits: for suspicions, which only time brings
+        over.store(true, Ordering::Relaxed);
+    });
+    let (suspicions, theirs) = (site.suspicions()? - before, naive.count() - theirs);
+    let statuses =
+        (1..=3).map(|host| site.ask::<Status>(host, &Request::Status)).collect::<Result<Vec<_>>>()?;
+    let late = statuses.iter().map(|status| status.heartbeats.late_max_s).fold(0.0, f64::max);
+    let priority = &statuses[0].heartbeats.priority;
+    let all = (1..=3).map(|host| site.beats(host)).collect::<Result<Vec<_>>>()?;
+    let sum = |of: fn(&Heartbeats) -> u64| all.iter().flatten().map(of).sum::<u64>();
+    let gap = all.iter().flatten().map(|beats| beats.gap_max_s).fold(0.0, f64::max);
+    let minutes = span.as_secs_f64() / 60.0;
+    let mut table = Table::new(
+        &format!("Nodes that live, {BUSY} busy loops on {} cores", thread::available_parallelism()?),
+        &["false suspicions of 6 pairs", &format!("in {minutes:.1} minutes"), "limit in 10 minutes"],
+    );
+    table.row(["Convoy, 35 ms at 100 a second", &suspicions.to_string(), "2"]);
+    table.row(["baseline, 50 ms at 100 a second", &theirs.to_string(), ""]);
+    table.note(format!(
+        "Heartbeats run at {priority} priority. Of {} heartbeats {} were lost; the longest time between two that raised \
+         no suspicion, busy or not, was {:.1} ms, and the most by which the thread ran late {:.1} ms.",
+        sum(|beats| beats.heard),
+        sum(|beats| beats.lost),
+        gap * 1e3,
+        late * 1e3,
+    ));
+    Ok(table)
+}
+
+/// What the thread takes of a processor.
+fn costs(span: Duration) -> Result<Table> {
+    let mut table = Table::new(
+        "Processor time of the heartbeat thread of one node",
+        &["nodes", "100 a second", "200 a second"],
+    );
+    for nodes in [3, 8] {
+        let lab = Lab::up(&LabOptions { hosts: nodes, ipv6: false, ..LabOptions::default() })?;
+        let mut site = Site::start(&lab, FAST)?;
+        let mut share = |rate| -> Result<String> {
+            site.set_rate(rate)?;
+            site.settle()?;
+            let pid = site.agents[0].process().pid();
+            let before = processor_time(pid)?;
+            let begun = Instant::now();
+            thread::sleep(span); // waits: for processor time to be used
+            let used = processor_time(pid)?.saturating_sub(before);
+            Ok(format!("{:.2} %", 100.0 * used.as_secs_f64() / begun.elapsed().as_secs_f64()))
+        };
+        let cells = [share(FAST)?, share(FASTEST)?];
+        table.row([nodes.to_string()].into_iter().chain(cells));
+    }
+    table.note("Of one core, over 10 s; sending, receiving and judging, system calls included.");
+    Ok(table)
+}
+
+/// Daemons, one a host.
+struct Site<'a> {
+    lab: &'a Lab,
+    agents: Vec<Agent>,
+}
+
+impl<'a> Site<'a> {
+    fn start(lab: &'a Lab, rate: u32) -> Result<Self> {
+        let mut site = Self { lab, agents: vec![] };
+        site.write(rate)?;
+        site.agents = lab.hosts().iter().map(lab::Host::start_agent).collect::<Result<_>>()?;
+        site.settle()?;
+        Ok(site)
+    }
+
+    fn write(&self, rate: u32) -> Result<()> {
+        self.lab.hosts().iter().try_for_each(|host| {
+            let group = "cluster_group = \"ec_cluster\"";
+            let text = format!("{group}\n  heartbeats_per_sec = {rate}");
+            host.write_config(&host.default_config().replace(group, &text))
+        })
+    }
+
+    fn set_rate(&mut self, rate: u32) -> Result<()> {
+        self.write(rate)?;
+        for agent in &mut self.agents {
+            agent.process().kill(Signal::HUP)?;
+            agent.wait_notified("RELOADING=1", WAIT)?;
+            agent.wait_notified("READY=1", WAIT)?;
+        }
+        Ok(())
+    }
+
+    fn ask<T: serde::de::DeserializeOwned>(&self, host: usize, request: &Request) -> Result<T> {
+        let mut client = Client::connect(&self.lab.host(host).run_dir())?;
+        Ok(serde_json::from_str(client.ask(request)?)?)
+    }
+
+    /// Returns what a host hears of the others.
+    fn beats(&self, host: usize) -> Result<Vec<Heartbeats>> {
+        let membership: Membership = self.ask(host, &Request::Membership)?;
+        Ok(membership.members.into_iter().filter_map(|row| row.heartbeats).collect())
+    }
+
+    /// Waits until everybody hears everybody.
+    fn settle(&self) -> Result<()> {
+        for host in 1..=self.lab.hosts().len() {
+            until("all are alive and heard", WAIT, || {
+                let membership: Membership = self.ask(host, &Request::Membership)?;
+                let is_well = |row: &MemberRow| {
+                    row.state == "alive"
+                        && row
+                            .heartbeats
+                            .as_ref()
+                            .is_none_or(|beats| !beats.suspect && beats.incarnation == row.incarnation)
+                };
+                Ok(membership.members.iter().all(is_well).then_some(()))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Returns when the first host's answer about the third is like that, and was on its way.
+    fn wait_for(&self, is: impl Fn(&MemberRow) -> bool) -> Result<Instant> {
+        let mut client = Client::connect(&self.lab.host(1).run_dir())?;
+        let end = Instant::now() + WAIT;
+        loop {
+            let membership: Membership = serde_json::from_str(client.ask(&Request::Membership)?)?;
+            let at = Instant::now();
+            let row = membership.members.iter().find(|row| row.name == self.lab.host(3).name());
+            if is(row.context("the third host is no member")?) {
+                return Ok(at);
+            }
+            ensure!(at < end, "nobody noticed: {membership:?}");
+            thread::sleep(Duration::from_micros(200)); // waits: between two looks
+        }
+    }
+
+    fn suspicions(&self) -> Result<u64> {
+        let all = (1..=3).map(|host| self.beats(host)).collect::<Result<Vec<_>>>()?;
+        Ok(all.iter().flatten().map(|beats| beats.suspicions).sum())
+    }
+}
+
+/// Returns the processor time that a daemon's heartbeat thread has used; see proc(5), `schedstat`.
+fn processor_time(pid: u32) -> Result<Duration> {
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let task = task?.path();
+        if fs::read_to_string(task.join("comm"))?.trim() == "heartbeat" {
+            let text = fs::read_to_string(task.join("schedstat"))?;
+            let ns = text.split_whitespace().next().context("schedstat is empty")?.parse()?;
+            return Ok(Duration::from_nanos(ns));
+        }
+    }
+    anyhow::bail!("process {pid} has no heartbeat thread")
+}
+
+/// Heartbeats a second.
+const FAST: u32 = 100;
+const FASTEST: u32 = 200;
+const BUSY: usize = 4;
+/// Longest wait for anything.
+const WAIT: Duration = Duration::from_mins(1);
