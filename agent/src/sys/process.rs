@@ -3,7 +3,7 @@
 //! `rustix` has no word for the number 0, which the kernel gives for a process outside this one's pid namespace; its
 //! debug builds end there.
 //!
-//! Source: getsid(2); pid_namespaces(7); unix(7), `SO_PEERCRED`; `getpwuid_r(3)`, getgrouplist(3), `getgrgid_r(3)`.
+//! Source: getsid(2); `pid_namespaces(7)`; unix(7), `SO_PEERCRED`; `getpwuid_r(3)`, getgrouplist(3), `getgrgid_r(3)`.
 use std::{
     io,
     os::fd::{AsFd, AsRawFd},
