@@ -15,6 +15,7 @@
 //! Source: ip-netns(8), cgroups(7), nft(8), `sd_notify(3)`.
 
 mod agent;
+pub mod bus_model;
 mod cgroup;
 pub mod conformance;
 mod guard;
