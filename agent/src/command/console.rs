@@ -85,7 +85,7 @@ impl Console {
         let info = info.map_err(|error| Failed::from(ClientError::Unreadable(error)))?;
         self.is_manager = info.role == "manager";
         let own = info.members.iter().find(|member| member.node_name == info.nodename);
-        self.version = own.map_or(env!("CARGO_PKG_VERSION"), |own| &own.version).to_owned();
+        own.map_or(env!("CARGO_PKG_VERSION"), |own| &own.version).clone_into(&mut self.version);
         Ok(())
     }
 

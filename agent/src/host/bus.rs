@@ -18,6 +18,7 @@ mod engine;
 mod files;
 mod front;
 mod key;
+mod membership;
 mod shared;
 
 use crate::sys::wake::Wake;

@@ -162,4 +162,4 @@ const PEER: &str = "Control_Listener::Listen::Peer";
 /// The table's default, for the day on which it has none.
 const FILE_MODE: u16 = 0o660;
 /// What `timeout = 0` means: the longest that can be written. A client that is gone must not stay for ever.
-const TIMEOUT_MAX: Duration = Duration::from_secs(3_600);
+const TIMEOUT_MAX: Duration = Duration::from_hours(1);

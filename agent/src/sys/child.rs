@@ -22,7 +22,7 @@ use std::{
 /// A running child. Dropping it kills it.
 #[derive(Debug)]
 pub struct Child {
-    child: std::process::Child,
+    process: std::process::Child,
     pidfd: Arc<OwnedFd>,
     errors: Option<ChildStderr>,
     /// The beginning of a line whose end has not been written yet.
@@ -80,7 +80,7 @@ impl Child {
             Ok(pidfd)
         });
         match opened {
-            Ok(pidfd) => Ok(Self { child, pidfd: Arc::new(pidfd), errors, line: Vec::new() }),
+            Ok(pidfd) => Ok(Self { process: child, pidfd: Arc::new(pidfd), errors, line: Vec::new() }),
             Err(error) => {
                 child.kill()?;
                 child.wait()?;
@@ -91,7 +91,7 @@ impl Child {
 
     /// Returns its process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.id()
     }
 
     /// Returns what sends it signals, for any thread.
@@ -142,7 +142,7 @@ impl Child {
 
     /// Returns how it ended, if it has.
     pub fn status(&mut self) -> io::Result<Option<ExitStatus>> {
-        self.child.try_wait()
+        self.process.try_wait()
     }
 }
 
@@ -150,7 +150,7 @@ impl Drop for Child {
     fn drop(&mut self) {
         self.signaller().kill();
         // Killed, it ends as soon as the kernel gets to it.
-        if let Err(error) = self.child.wait() {
+        if let Err(error) = self.process.wait() {
             tracing::debug!(%error, "a child cannot be waited for");
         }
     }

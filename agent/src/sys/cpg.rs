@@ -98,8 +98,13 @@ impl Connection {
     /// [`Error::Gone`] when no corosync runs here, [`Error::TryAgain`] while it starts.
     pub fn open(library: &Arc<Library>) -> Result<Self, Error> {
         let mut handle = 0;
-        let mut model =
-            Model { model: Model::V1, deliver: take_message, change: take_change, ring: take_ring, flags: 0 };
+        let mut model = Model {
+            version: Model::V1,
+            deliver: take_message,
+            change: take_change,
+            ring: take_ring,
+            flags: 0,
+        };
         // SAFETY: both pointers outlive the call, which copies the model; the callbacks have the declared types and
         // never unwind; no context is given and none is asked for.
         let code = unsafe {

@@ -3,7 +3,7 @@
 //! `rustix` has no word for the number 0, which the kernel gives for a process outside this one's pid namespace; its
 //! debug builds end there.
 //!
-//! Source: getsid(2); pid_namespaces(7); unix(7), `SO_PEERCRED`; getpwuid_r(3), getgrouplist(3), getgrgid_r(3).
+//! Source: getsid(2); `pid_namespaces(7)`; unix(7), `SO_PEERCRED`; `getpwuid_r(3)`, getgrouplist(3), `getgrgid_r(3)`.
 use std::{
     io,
     os::fd::{AsFd, AsRawFd},
@@ -19,7 +19,8 @@ pub fn session() -> u32 {
 /// Returns the number of the user who connected the other end of a Unix socket.
 pub fn peer_user(socket: impl AsFd) -> io::Result<u32> {
     let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
-    let mut len = size_of::<libc::ucred>() as libc::socklen_t;
+    let mut len: libc::socklen_t = 12;
+    const { assert!(size_of::<libc::ucred>() == 12) };
     // SAFETY: `peer` and `len` outlive the call, `len` is the size of `peer`, and any bits are a valid `ucred`.
     let result = unsafe {
         libc::getsockopt(

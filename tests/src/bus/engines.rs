@@ -1,5 +1,5 @@
 //! Several hosts with a bus, in a lab: the real engine as a harness of the conformance suite, and for tests of its own.
-use super::plan;
+use super::{ROLE, plan};
 use crate::{
     Host, Lab, LabOptions, Process, Signal,
     conformance::{Faults, Harness, worker::RemoteBus},
@@ -26,13 +26,15 @@ pub struct Options {
     pub token_ms: u64,
     /// Further words of every host's plan; default none.
     pub more: String,
+    /// The program that is a host's process; default `bus-worker`.
+    pub program: Option<PathBuf>,
     /// Whether the addresses are IPv6.
     pub ipv6: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { hosts: 3, token_ms: 100, more: String::new(), ipv6: false }
+        Self { hosts: 3, token_ms: 100, more: String::new(), program: None, ipv6: false }
     }
 }
 
@@ -188,9 +190,10 @@ impl Engines {
     fn seat_on(&self, seat: usize, command: &str) -> Result<Seat> {
         let text = self.plan_of(seat);
         plan(&text).context("the plan")?;
+        let program = self.options.program.clone().map_or_else(program, Ok)?;
         let script = format!("{command} && exec \"$@\"");
-        let launch = self.host(seat).launch("sh").args(["-c", &script, "sh"]).arg(program()?).arg(&text);
-        let (process, orders, answers) = launch.own_run().converse("bus")?;
+        let launch = self.host(seat).launch("sh").args(["-c", &script, "sh"]).arg(program).arg(&text);
+        let (process, orders, answers) = launch.env(ROLE, "").own_run().converse("bus")?;
         Ok(Seat { process, bus: RemoteBus::new(orders, BufReader::new(answers)) })
     }
 
@@ -311,9 +314,9 @@ impl Harness for Engines {
 
 fn program() -> Result<PathBuf> {
     let running = env::current_exe().context("own path")?;
-    let beside = running.ancestors().skip(1).take(2).map(|dir| dir.join("bus"));
+    let beside = running.ancestors().skip(1).take(2).map(|dir| dir.join("bus-worker"));
     beside.into_iter().find(|path| path.is_file()).with_context(|| {
-        format!("no program `bus` near {}: cargo build -p convoy-tests --bins", running.display())
+        format!("no program `bus-worker` near {}: cargo build -p convoy-tests --bins", running.display())
     })
 }
 

@@ -12,9 +12,10 @@
 use crate::conformance::worker;
 use anyhow::{Context, Result, bail, ensure};
 use convoy_agent::{
-    host::bus::{BusHandle, Engine, Plan, Settings, State},
+    host::bus::{self, BusHandle, Engine, Plan, Settings, State},
     sys::{
         cpg::{Connection, Delivery, Error, Library},
+        log::Log,
         wake::Wake,
     },
 };
@@ -28,7 +29,7 @@ use rustix::{
 };
 use std::{
     collections::{BTreeMap, VecDeque},
-    io::{BufRead, Write},
+    io::{BufRead, Write, stdin, stdout},
     os::fd::AsFd,
     sync::Arc,
     time::{Duration, Instant},
@@ -64,6 +65,21 @@ pub fn plan(text: &str) -> Result<Plan> {
         }
     }
     Ok(Plan { engine, corosync: settings })
+}
+
+/// Set in the environment of a process that shall call [`work`].
+pub const ROLE: &str = "CONVOY_BUS";
+
+/// Is such a process, whose first argument is the plan, until its standard input ends.
+///
+/// # Errors
+/// When there is no plan, the bus cannot be made, or orders cannot be read any more.
+pub fn work() -> Result<()> {
+    let text = std::env::args().nth(1).context("the argument is the plan")?;
+    let _log = Log::start();
+    let wake = Wake::new()?;
+    let handle = bus::spawn(plan(&text)?, wake.clone())?;
+    Work::new(handle, wake).serve(stdin().lock(), stdout().lock())
 }
 
 /// A process with a bus.

@@ -123,8 +123,24 @@ impl<A: BufRead, O: Write> RemoteBus<A, O> {
     }
 
     fn exchange(&mut self, order: &str) -> Result<Vec<String>> {
+        self.begin(order)?;
+        self.end()
+    }
+
+    /// Sends an order, whose answer [`end`](Self::end) must fetch before the next one.
+    ///
+    /// # Errors
+    /// When the worker takes none.
+    pub fn begin(&mut self, order: &str) -> Result<()> {
         writeln!(self.orders, "{order}")?;
-        self.orders.flush()?;
+        Ok(self.orders.flush()?)
+    }
+
+    /// Waits for the answer to what was begun, and returns its lines.
+    ///
+    /// # Errors
+    /// When the worker ends, or answers with an error.
+    pub fn end(&mut self) -> Result<Vec<String>> {
         let mut lines = Vec::new();
         loop {
             let mut line = String::new();

@@ -123,10 +123,9 @@ impl Membership {
     /// given back, with the member that sent them, at their place in the agreed order.
     pub fn handle<'a>(&mut self, id: Option<MemberId>, event: &'a Event) -> Option<(MemberId, Agreed<'a>)> {
         match event {
-            Event::Room => {}
             Event::Lost(why) => self.on_lost(why),
             // Its members are in the old configuration and in the next one: nothing to do that the next one does not.
-            Event::Configuration(Configuration { kind: Kind::Transitional, .. }) => {}
+            Event::Room | Event::Configuration(Configuration { kind: Kind::Transitional, .. }) => {}
             Event::Configuration(Configuration { kind: Kind::Regular, members }) => {
                 self.id = id;
                 self.present = members.iter().map(|member| (*member, None)).collect();

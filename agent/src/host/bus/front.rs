@@ -2,7 +2,7 @@
 use super::{
     Settings, State,
     engine::Engine,
-    shared::{Incoming, Outgoing, Shared, Spell},
+    shared::{Incoming, Outgoing, Queues, Shared, Spell, weight},
 };
 use crate::sys::wake::Wake;
 use convoy_core::{
@@ -55,7 +55,7 @@ impl Front {
             let shared = shared.clone();
             move || {
                 let _running: Sender<()> = running;
-                Engine::new(shared, outgoing, incoming).run();
+                Engine::new(Queues { shared, outgoing, incoming }).run();
             }
         };
         let thread = thread::Builder::new().name("bus".into()).stack_size(STACK_BYTES).spawn(run)?;
@@ -145,7 +145,7 @@ impl Bus for Front {
             return Some(Event::Room);
         }
         for Incoming { spell, own, event } in self.events.try_iter() {
-            if self.shared.events.remove(bytes(&event)) {
+            if self.shared.events.remove(weight(&event)) {
                 self.shared.nudge.wake();
             }
             if spell.life != self.life {
@@ -170,16 +170,8 @@ impl Drop for Front {
     }
 }
 
-/// Returns what an event weighs in its queue.
-pub(super) fn bytes(event: &Event) -> usize {
-    match event {
-        Event::Message { payload, .. } => payload.len(),
-        Event::Configuration(_) | Event::Room | Event::Lost(_) => 0,
-    }
-}
-
 /// One look of the bus thread delivers a loss, and both configurations of a change, although the queue is full.
-pub(super) const EVENTS_SPARE: usize = 8;
+const EVENTS_SPARE: usize = 8;
 /// libcpg puts a message of up to 1 MiB on the stack when it dispatches, and 64 KiB when it sends.
 const STACK_BYTES: usize = 4 << 20;
 /// chosen: a corosync in order ends in 40 ms, and gets two seconds before it is killed.

@@ -9,8 +9,9 @@ use convoy_core::{
     bounds,
     group::bus::{Event, MemberId},
 };
+use crossbeam_channel::{Receiver, Sender};
 use std::sync::{
-    Mutex, MutexGuard, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
 };
 
@@ -155,6 +156,47 @@ impl Shared {
     pub(super) fn kill(&self) -> bool {
         let signaller = lock(&self.signaller).clone();
         signaller.map(|signaller| signaller.kill()).is_some()
+    }
+}
+
+/// The bus thread's ends of the queues.
+#[derive(Debug)]
+pub(super) struct Queues {
+    pub(super) shared: Arc<Shared>,
+    pub(super) outgoing: Receiver<Outgoing>,
+    pub(super) incoming: Sender<Incoming>,
+}
+
+impl Queues {
+    /// Puts an event in its queue, of which the caller knows that it has room.
+    pub(super) fn tell(&self, spell: Spell, own: MemberId, event: Event) {
+        self.shared.events.add(weight(&event));
+        let sent = self.incoming.try_send(Incoming { spell, own, event });
+        // Full it cannot be, and when the user's side is gone nobody reads.
+        debug_assert!(
+            !sent.is_err_and(|error| error.is_full()),
+            "the queue has room for what a look delivers"
+        );
+    }
+
+    /// A message of so many bytes does not wait any more, and is not delivered.
+    pub(super) fn forget(&self, bytes: usize) {
+        if self.shared.out.remove(bytes) {
+            self.shared.wake.wake();
+        }
+    }
+
+    /// Drops all messages on their way out.
+    pub(super) fn forget_outgoing(&self) {
+        self.outgoing.try_iter().for_each(|message| self.forget(message.payload.len()));
+    }
+}
+
+/// Returns what an event weighs in its queue.
+pub(super) fn weight(event: &Event) -> usize {
+    match event {
+        Event::Message { payload, .. } => payload.len(),
+        Event::Configuration(_) | Event::Room | Event::Lost(_) => 0,
     }
 }
 

@@ -97,7 +97,8 @@ impl Client {
     fn exchange(&mut self, request: &impl Serialize) -> io::Result<()> {
         let mut bytes = serde_json::to_vec(request)?;
         bytes.push(b'\n');
-        match (&*self.stream.get_ref()).write_all(&bytes) {
+        let mut to = self.stream.get_ref();
+        match to.write_all(&bytes) {
             // A daemon that turns a client away says why and closes, without waiting for a question.
             Err(error)
                 if !matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) =>

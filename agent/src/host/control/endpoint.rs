@@ -55,6 +55,7 @@ pub enum At {
 }
 
 /// How a client is met.
+#[expect(clippy::struct_excessive_bools, reason = "four options of the reference, each on or off by itself")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Access {
     /// The client's user has to be known.

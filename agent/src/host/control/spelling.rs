@@ -52,7 +52,7 @@ impl fmt::Display for Spelling {
 }
 
 fn of_node(request: &Request) -> Spelling {
-    let from = |from: &Option<String>| from.iter().map(|node| format!(" from {node}")).collect::<String>();
+    let from = |from: &Option<String>| from.as_ref().map(|node| format!(" from {node}")).unwrap_or_default();
     match request {
         Request::Status => looks(["status", "version"]),
         Request::Membership => looks(["membership"]),
@@ -80,7 +80,7 @@ fn of_node(request: &Request) -> Spelling {
         Request::Reset => changes("cluster reset".into()),
         Request::Flush => changes("flush control cache".into()),
         Request::All(AllRequest { node, line, .. }) => {
-            let to = node.iter().map(|node| format!(" {node}")).collect::<String>();
+            let to = node.as_ref().map(|node| format!(" {node}")).unwrap_or_default();
             inner(line).under(&format!("all{to}"))
         }
         Request::Broadcast(BroadcastRequest { line, subcluster, node, .. }) => {

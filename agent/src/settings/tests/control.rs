@@ -26,7 +26,7 @@ fn endpoints_fall_back_to_their_listener() {
 #[test]
 fn a_timeout_of_none_is_the_longest_there_is() {
     let plan = good("Control_Listener { timeout = 0 Listen /tmp/2025 {} }").control;
-    assert_eq!(plan.endpoints[0].timeout, Duration::from_secs(3_600));
+    assert_eq!(plan.endpoints[0].timeout, Duration::from_hours(1));
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_socket_twice_and_too_many_of_them_are_refused() {
         "duplicate-listen",
         "127.0.0.1:2025 is listened on twice",
     );
-    let many: String = (0..17).map(|number| format!("Listen /tmp/{number} {{}} ")).collect();
+    let many = (0..17).fold(String::new(), |text, number| text + &format!("Listen /tmp/{number} {{}} "));
     check_told(&format!("Control_Listener {{ {many} }}"), "too-many-listens", "more than 16 `Listen` scopes");
 }
 

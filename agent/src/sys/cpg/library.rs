@@ -62,7 +62,7 @@ pub(super) type RingChange = unsafe extern "C" fn(Handle, RingId, u32, *const u3
 /// `cpg_model_v1_data_t`.
 #[repr(C)]
 pub(super) struct Model {
-    pub(super) model: c_uint,
+    pub(super) version: c_uint,
     pub(super) deliver: Deliver,
     pub(super) change: Change,
     pub(super) ring: RingChange,
@@ -88,7 +88,7 @@ pub struct Library {
     pub(super) local_get: unsafe extern "C" fn(Handle, *mut c_uint) -> Code,
     /// Last, so that it goes last.
     #[expect(dead_code, reason = "keeps the functions mapped")]
-    library: libloading::Library,
+    mapped: libloading::Library,
 }
 
 impl Library {
@@ -113,7 +113,7 @@ impl Library {
             join: function!(b"cpg_join\0"),
             multicast_joined: function!(b"cpg_mcast_joined\0"),
             local_get: function!(b"cpg_local_get\0"),
-            library,
+            mapped: library,
         })
     }
 }
