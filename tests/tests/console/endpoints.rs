@@ -118,8 +118,9 @@ fn a_client_that_is_silent_for_too_long_is_closed() -> Result<()> {
 fn a_client_that_hangs_up_at_once_is_not_taken_for_root() -> Result<()> {
     require!();
     let (lab, mut agent) = one("Control_Listener { Listen \"127.0.0.1:2025\" {} }")?;
-    // In a thread of its own, which ends with it. Many: some are met while they are open, most after, when the kernel
-    // would say 0 for their user.
+    // Stopped, so that it meets all of them when they are gone: then the kernel says 0 for their user.
+    agent.process().kill(lab::Signal::STOP)?;
+    // In a thread of its own, so that nothing else becomes another user.
     lab.host(1).inside(|| -> Result<()> {
         let user = rustix::process::Uid::from_raw(SOMEBODY);
         rustix::thread::set_thread_res_uid(user, user, user)?;
@@ -129,6 +130,7 @@ fn a_client_that_hangs_up_at_once_is_not_taken_for_root() -> Result<()> {
         }
         Ok(())
     })??;
+    agent.process().kill(lab::Signal::CONT)?;
     let log = agent.process().log().to_owned();
     let count = |text: &str, words: &str| text.lines().filter(|line| line.contains(words)).count();
     until("a word on every one of them", BOUND, || {
