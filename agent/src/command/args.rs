@@ -61,7 +61,7 @@ pub enum Question {
         after_long_help = "Example:\n  convoy console\n  convoy console cluster membership\n  convoy console /run/manager/convoyd.sock broadcast cluster nodename"
     )]
     Console {
-        /// [SOCKET] [COMMAND ...]
+        /// Socket or loopback address of another daemon, then a command; both may be left out
         #[arg(value_name = "WORDS", trailing_var_arg = true)]
         words: Vec<String>,
     },

@@ -77,7 +77,9 @@ impl Inner {
             // Nobody has gone on: all of them stay, and none ever hears of a change.
             self.coverage.count(Happened::CalledOff);
             self.configured[at].closed = false;
-            seats.iter().for_each(|&seat| self.aim(seat, None));
+            for &seat in &seats {
+                self.aim(seat, None);
+            }
             return true;
         }
         let groups = self.groups(&seats);
@@ -92,7 +94,9 @@ impl Inner {
         let ids = seats.iter().filter_map(|&seat| self.station(seat)).map(|station| station.id).collect();
         self.configured.push(Configured { lives, ids, log: Vec::new(), closed: false, groups });
         let plan = self.configured.len() - 1;
-        seats.iter().for_each(|&seat| self.aim(seat, Some(plan)));
+        for &seat in &seats {
+            self.aim(seat, Some(plan));
+        }
         true
     }
 
