@@ -13,7 +13,8 @@ use std::collections::BTreeSet;
 /// Has a host's process send messages `from..from + count`.
 fn send(engines: &mut Engines, seat: usize, from: u32, count: u32) {
     for number in from..from + count {
-        let payload = Tag { seat: u16::try_from(seat).unwrap(), life: 0, number }.payload(200);
+        let payload =
+            Tag { seat: u16::try_from(seat).expect("there are three"), life: 0, number }.payload(200);
         assert_eq!(engines.seat(seat).bus().multicast(&payload), Ok(()), "{seat}: {number}");
     }
 }

@@ -149,21 +149,21 @@ fn other_peers_and_another_token_are_taken_without_a_loss_and_another_port_with_
     let without_third = |plan: &str| {
         plan.split(' ').filter(|word| !word.starts_with("node=mta3")).collect::<Vec<_>>().join(" ")
     };
-    for seat in 0..2 {
-        let plan = without_third(&all[seat]);
+    for (seat, plan) in all.iter().enumerate().take(2) {
+        let plan = without_third(plan);
         engines.seat(seat).ask(&format!("reload {plan}"))?;
         engines.seat(seat).bus().join();
     }
     engines.agree_of(0, 2)?;
     engines.agree_of(1, 2)?;
     // The third is added while the others run.
-    for seat in 0..2 {
-        engines.seat(seat).ask(&format!("reload {}", all[seat]))?;
+    for (seat, plan) in all.iter().enumerate().take(2) {
+        engines.seat(seat).ask(&format!("reload {plan}"))?;
     }
     engines.seat(2).bus().join();
     engines.agree(3)?;
-    for seat in 0..3 {
-        engines.seat(seat).ask(&format!("reload {} token=200", all[seat]))?;
+    for (seat, plan) in all.iter().enumerate() {
+        engines.seat(seat).ask(&format!("reload {plan} token=200"))?;
     }
     until("the token's time is in force", Duration::from_secs(20), || {
         let output = engines
@@ -179,8 +179,8 @@ fn other_peers_and_another_token_are_taken_without_a_loss_and_another_port_with_
     // And the third is taken out again.
     engines.seat(2).bus().leave();
     engines.agree_of(0, 2)?;
-    for seat in 0..3 {
-        engines.seat(seat).ask(&format!("reload {} port=4810", all[seat]))?;
+    for (seat, plan) in all.iter().enumerate() {
+        engines.seat(seat).ask(&format!("reload {plan} port=4810"))?;
     }
     assert!(loss(&mut engines, 0)?.contains("configuration"), "a new port is a loss");
     engines.agree_of(0, 2)?;

@@ -25,6 +25,8 @@ use std::{
 pub(super) struct Engine {
     queues: Queues,
     intent: Intent,
+    /// Changes of the intent that were followed.
+    followed: u64,
     library: Option<Arc<Library>>,
     corosync: Option<Corosync>,
     link: Link,
@@ -38,6 +40,8 @@ pub(super) struct Engine {
     /// How many times it was looked whether this connection's corosync is deaf.
     looks: u32,
     tended: Instant,
+    /// Our corosync has written an error, or has ended.
+    stirred: bool,
 }
 
 #[derive(Debug)]
@@ -74,6 +78,7 @@ impl Engine {
         Self {
             intent: queues.shared.intent(),
             queues,
+            followed: u64::MAX,
             library: None,
             corosync: None,
             link: Link::Absent,
@@ -83,6 +88,7 @@ impl Engine {
             warned: false,
             looks: 0,
             tended: Instant::now(),
+            stirred: false,
         }
     }
 
@@ -104,6 +110,11 @@ impl Engine {
 
     /// Does what the user's intent asks for.
     fn follow(&mut self) {
+        // Counted before it is copied: a change in between is followed again.
+        let changes = self.queues.shared.changes();
+        if mem::replace(&mut self.followed, changes) == changes {
+            return;
+        }
         let intent = self.queues.shared.intent();
         let old = mem::replace(&mut self.intent, intent);
         if self.intent.life != self.spell.life {
@@ -146,16 +157,15 @@ impl Engine {
 
     /// Goes on; returns how long it may be until the next time if nothing happens.
     fn step(&mut self) -> Duration {
+        if mem::take(&mut self.stirred) {
+            self.look();
+        }
         let now = Instant::now();
         if !self.intent.joined {
-            self.watch_idle();
             return IDLE;
         }
         let done = match &self.link {
-            Link::BackingOff { until } if *until > now => {
-                self.watch_idle();
-                Ok(())
-            }
+            Link::BackingOff { until } if *until > now => Ok(()),
             Link::Absent | Link::BackingOff { .. } => self.connect(now),
             Link::Opening { until } => {
                 let late = *until <= now;
@@ -176,12 +186,17 @@ impl Engine {
         }
     }
 
-    /// Without a connection only the process itself tells how it fares.
-    fn watch_idle(&mut self) {
-        if let Some(trouble) = self.corosync.as_mut().and_then(Corosync::look) {
+    /// Takes what our corosync has written, and its end.
+    fn look(&mut self) {
+        let Some(trouble) = self.corosync.as_mut().and_then(Corosync::look) else { return };
+        if !self.intent.joined {
             tracing::warn!("{trouble}");
-            self.end_corosync();
+            return self.end_corosync();
         }
+        // What it had delivered before comes first; that there is no more of it is known.
+        let last: Result<Duration, Failure> = self.converse();
+        tracing::debug!(?last, "corosync has ended");
+        self.fail(trouble.into());
     }
 
     /// Looks for a corosync that runs, else starts one.
@@ -343,8 +358,9 @@ impl Engine {
             Link::Open(membership) => membership.fd(&self.queues),
             Link::Absent | Link::BackingOff { .. } | Link::Opening { .. } => None,
         };
-        let of_corosync = self.corosync.iter().flat_map(Corosync::fds);
-        let fds: Vec<_> = of_corosync.chain(membership).collect();
+        let mut fds: Vec<_> = self.corosync.iter().flat_map(Corosync::fds).collect();
+        let of_corosync = fds.len();
+        fds.extend(membership);
         let nudge = PollFd::new(&self.queues.shared.nudge, PollFlags::IN);
         let others = fds.iter().map(|fd| PollFd::new(fd, PollFlags::IN));
         let mut waited: Vec<_> = std::iter::once(nudge).chain(others).collect();
@@ -354,6 +370,7 @@ impl Engine {
         {
             tracing::error!(%error, "the bus cannot wait for corosync");
         }
+        self.stirred = waited.iter().skip(1).take(of_corosync).any(|fd| !fd.revents().is_empty());
     }
 }
 

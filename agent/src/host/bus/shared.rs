@@ -12,7 +12,7 @@ use convoy_core::{
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst},
 };
 
 /// Which membership something belongs to.
@@ -95,6 +95,8 @@ impl Load {
 #[derive(Debug)]
 pub(super) struct Shared {
     intent: Mutex<Intent>,
+    /// Counts the changes of the intent: the thread copies it when it has changed, not whenever it is woken.
+    changes: AtomicU64,
     state: Mutex<State>,
     /// Of our corosync, so that a thread that waits for it can be freed.
     signaller: Mutex<Option<Signaller>>,
@@ -120,6 +122,7 @@ impl Shared {
             losses: 0,
         };
         Self {
+            changes: AtomicU64::new(0),
             intent: Mutex::new(Intent { life: 0, joined: false, stop: false, settings }),
             state: Mutex::new(state),
             signaller: Mutex::new(None),
@@ -134,9 +137,15 @@ impl Shared {
         lock(&self.intent).clone()
     }
 
+    /// Returns how many times the intent has changed.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(SeqCst)
+    }
+
     /// Changes what is wanted, and has the thread look.
     pub(super) fn want(&self, change: impl FnOnce(&mut Intent)) {
         change(&mut lock(&self.intent));
+        self.changes.fetch_add(1, SeqCst);
         self.nudge.wake();
     }
 
