@@ -64,7 +64,7 @@ fn card(seat: usize, life: u64, value: u64) -> Card {
 impl Run {
     fn new(seed: u64) -> Self {
         let mut prng = Prng::new(seed);
-        let processes = usize::try_from(prng.within(1..=5)).unwrap();
+        let processes = 1 + prng.index(5);
         let world = World::new(prng.next(), Options { processes, ..Options::default() });
         let seats = (0..processes).map(|n| {
             let mut bus = world.bus(n);
@@ -101,7 +101,7 @@ impl Run {
                 Output::Multicast(message) => self.seats[n].unsent.push_back(message),
                 Output::View(view) => self.check(n, view),
                 Output::Lost(_) => {}
-                Output::Garbage(member, error) => panic!("seed {}: {member}: {error}", self.seed),
+                Output::Garbage(member, error) => unreachable!("seed {}: {member}: {error}", self.seed),
             }
         }
     }
@@ -114,7 +114,7 @@ impl Run {
                 Err(Unsent::Full) => return,
                 // The loss is on its way, and what waits for the old membership is void.
                 Err(Unsent::Absent) => return seat.unsent.clear(),
-                Err(Unsent::TooLong) => panic!("seed {}: {} bytes", self.seed, message.len()),
+                Err(Unsent::TooLong) => unreachable!("seed {}: {} bytes", self.seed, message.len()),
             };
         }
     }
@@ -235,12 +235,12 @@ fn all_members_of_a_view_hold_the_same_one_whatever_happens() {
         run(seed);
         return;
     }
-    let (mut views, mut changes) = (0, 0);
+    let (mut views, mut changes) = (0_u64, 0);
     for seed in 0..SCHEDULES {
         let (more, changed) = run(seed);
-        views += more;
+        views += more as u64;
         changes += changed;
     }
     // The schedules are worth something only if views come and go in them.
-    assert!(views > 5 * SCHEDULES as usize && changes > SCHEDULES, "{views} views, {changes} changes");
+    assert!(views > 5 * SCHEDULES && changes > SCHEDULES, "{views} views, {changes} changes");
 }

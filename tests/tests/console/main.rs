@@ -34,13 +34,9 @@ fn user(host: &Host, user: u32, words: &[&str]) -> Result<(i32, String)> {
 }
 
 #[track_caller]
-fn check(found: (i32, String), code: i32, says: &str) -> Result<()> {
-    ensure!(
-        found.0 == code && found.1.contains(says),
-        "ended with {} and:\n{}\nnot {code}: {says}",
-        found.0,
-        found.1
-    );
+fn check((ended, text): (i32, String), code: i32, says: &str) -> Result<()> {
+    ensure!(ended == code && text.contains(says), "ended with {ended} and:\n{text}\nnot {code}: {says}");
+    drop(text);
     Ok(())
 }
 
