@@ -14,7 +14,7 @@
 //! say its sender's latest epoch, whenever it arrives. It does, because 1. a member has at most one introduction on
 //! its way: it takes no view without its own having arrived, and sends the next one only after that; 2. an
 //! introduction counts in the configuration it is delivered in, whatever configuration it was sent in; 3. changes count
-//! only once a view is taken, and then advance the epoch of all. See the simulation in `tests/tests/bus_sim`.
+//! only once a view is taken, and then advance the epoch of all. See the simulation in `tests/tests/views.rs`.
 use super::{
     bus::{Configuration, Event, Kind, MemberId},
     view::{Card, Member, View},

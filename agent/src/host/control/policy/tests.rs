@@ -1,3 +1,4 @@
+//! Who may do what, case by case.
 use super::*;
 use crate::host::control::desk;
 use convoy_core::config::pattern::Pattern;
