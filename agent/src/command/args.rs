@@ -56,7 +56,7 @@ pub enum Question {
     ///
     /// With a command it carries that out and ends; on a terminal it reads commands at a prompt, with history and
     /// completion; else one command a line from standard input. `help` lists the commands. The first word may be
-    /// the path of another daemon's control socket.
+    /// the path of another daemon's control socket, or a loopback address with its port.
     #[command(
         after_long_help = "Example:\n  convoy console\n  convoy console cluster membership\n  convoy console /run/manager/convoyd.sock broadcast cluster nodename"
     )]

@@ -66,7 +66,8 @@ impl SockDiag {
 
     /// Returns the number of the user who made the socket with this local and this remote end, if a process has it open.
     ///
-    /// A socket that its process has closed has no owner any more: the kernel would call it root's.
+    /// A socket that its process has closed has no owner any more. Kernels call it root's: all of them in time-wait, which
+    /// is a minisocket without a user, and older ones as soon as it has no process.
     ///
     /// # Errors
     /// As for [`dump`](Self::dump). That there is no such socket is `None`.

@@ -156,7 +156,8 @@ impl Caller {
     pub(super) fn local(user: u32, from: From, address: IpAddr) -> Self {
         let known = process::user(user);
         let roles = known.as_ref().map(process::groups).unwrap_or_default();
-        let login = known.map_or_else(|| "user".into(), |user| user.name);
+        // Without a name its number: no role may be every such user's.
+        let login = known.map_or_else(|| user.to_string(), |user| user.name);
         let name = format!("{user} {login}");
         Self { user, name, login, roles, trusted: is_trusted(user), from, address }
     }
