@@ -46,7 +46,9 @@ fn check_own<T: Serialize + DeserializeOwned>(command: &str) {
     assert_eq!(serde_json::to_value(&parsed).unwrap(), *answer, "`{command}`: fields differ");
     let (mut fields, page) = (BTreeSet::new(), page());
     keys(answer, &mut fields);
-    fields.iter().for_each(|field| assert!(page.contains(&format!("| `{field}` |")), "{field}"));
+    for field in &fields {
+        assert!(page.contains(&format!("| `{field}` |")), "{field}");
+    }
 }
 
 fn keys(value: &Value, into: &mut BTreeSet<String>) {
