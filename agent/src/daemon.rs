@@ -1,9 +1,9 @@
 //! Floor 4: the daemon as a whole: what is started in which order, what a signal does, what is undone at the end.
 //!
 //! Order of start: directories and their locks, this life's number, the mesh listeners, the heartbeat thread, the
-//! cluster thread, the control socket, the kernel programs, the sampler, and only then "ready". Whatever fails leaves nothing behind
+//! cluster thread, the control sockets, the kernel programs, the sampler, and only then "ready". Whatever fails leaves nothing behind
 //! but what earlier lives left: pinned maps stay by design, so that counting goes on.
-//! Order of stop: control socket, goodbyes to the peers, heartbeats, sampler; all of it is tried, all errors are told.
+//! Order of stop: control sockets, goodbyes to the peers, heartbeats, sampler; all of it is tried, all errors are told.
 mod directories;
 mod error;
 mod incarnation;
@@ -17,7 +17,7 @@ use crate::{
     host::{
         bus,
         cluster::{self, Agreement, ClusterThread, Inbox},
-        control::{Command, Commands, Control, Desk, Questions},
+        control::{Command, Commands, Control, Desk, Policy, Questions},
         counting, errands, heartbeat,
         mesh::Listeners,
     },
@@ -138,7 +138,8 @@ impl Daemon {
         let (done, inbox_done) = unbounded();
         let inbox =
             Inbox { reports: inbox_reports, questions: inbox_questions, done: inbox_done, heartbeats, ends };
-        let desk = Desk { questions, commands: orders };
+        let policy = Policy::new(wanted.control.clone());
+        let desk = Desk { questions, commands: orders, policy };
         let at_desk = desk.clone();
         errands::serve(to_carry_out, done, wake.clone(), Arc::new(move |errand| at_desk.carry_out(errand)))
             .map_err(Error::Resources)?;
@@ -150,8 +151,10 @@ impl Daemon {
         // Should that fail, dropping it says goodbye.
         let cluster = cluster::spawn(wanted.plan.clone(), listening, agreement, inbox, wake.clone())
             .map_err(Error::Ring)?;
-        let control = Control::start(&places.run_dir, desk)
+        let mut control = Control::start(&places.run_dir, desk)
             .map_err(|source| Error::Directory { path: places.run_dir.clone(), source })?;
+        let consoles = control.prepare(&wanted.control.endpoints)?;
+        control.replace(wanted.control.clone(), consoles);
         let sampler = match wanted.plan.node.standing.role {
             Role::Manager => None,
             Role::Node => {

@@ -3,6 +3,7 @@
 //! Invariants: 1. [`load`] either gives settings or a report with every error found, never both; 2. whatever is not set has
 //! the default of the schema table; 3. nothing here is started, opened for writing or looked up in the network.
 //! Source: reference sections 1.7 to 1.10, 2.1, 2.4, 3.1 and 3.3.
+use crate::host::control::Plan;
 use convoy_core::{
     config::{
         diagnostic::Diagnostics,
@@ -25,6 +26,7 @@ mod agreed;
 mod build;
 mod bus;
 pub mod console;
+mod control;
 mod disk;
 mod environment;
 mod name;
@@ -75,6 +77,8 @@ pub struct Settings {
     pub outbound_ports: BTreeSet<u16>,
     /// Time between audits, 1 s to 1 h.
     pub audit_interval: Span,
+    /// Where consoles are reached, and who may do what there.
+    pub control: Plan,
     /// Connections to the other nodes.
     pub mesh: Mesh,
     /// Agreement with the other nodes.

@@ -16,6 +16,7 @@
 
 mod agent;
 pub mod bus;
+pub mod bus_model;
 mod cgroup;
 pub mod conformance;
 mod guard;

@@ -22,7 +22,8 @@ impl Prng {
     /// Returns a number below `n`; 0 when `n` is 0.
     pub fn below(&mut self, n: u64) -> u64 {
         let wide = u128::from(self.next()) * u128::from(n);
-        u64::try_from(wide >> 64).expect("the upper half of 128 bits")
+        // The upper half of 128 bits always fits.
+        u64::try_from(wide >> 64).unwrap_or(0)
     }
 
     /// Returns a number of `range`, each as likely.
@@ -40,7 +41,7 @@ impl Prng {
 
     /// Returns a place in a list of `len`, which is not empty.
     pub fn index(&mut self, len: usize) -> usize {
-        usize::try_from(self.below(len as u64)).expect("below a length")
+        usize::try_from(self.below(len as u64)).unwrap_or(0)
     }
 
     /// Tells yes this many times out of a thousand.

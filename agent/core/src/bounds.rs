@@ -139,6 +139,13 @@ pub const TRANSACTION_IDLE_MAX: Span = Span::from_secs(900);
 pub const PORTS_MAX: usize = 64;
 /// Sockets of `ECCluster_Listener`. One more `Listen` scope is an error.
 pub const LISTENS_MAX: usize = 16;
+/// Sockets of `Control_Listener`. One more `Listen` scope is an error.
+pub const CONTROL_LISTENS_MAX: usize = 16;
+/// Roles of scope `Authorization`, and patterns of one of them. One more is an error.
+/// chosen: all are tried on a denial, in some tens of milliseconds.
+pub const ROLES_MAX: usize = 64;
+/// See [`ROLES_MAX`].
+pub const ROLE_PATTERNS_MAX: usize = 64;
 /// Hosts in the kernel's table of one CIDR object when `max_size` is not set. What happens when a table is full
 /// is said beside the table. chosen: about 100 MiB of kernel memory for both directions, more hosts than a busy mail host meets in a day.
 pub const OBJECT_HOSTS: u32 = 524_288;

@@ -132,7 +132,7 @@ impl Node {
             Input::Wrote(link, bytes) => self.on_wrote(link, bytes),
             Input::Closed(link, why) => self.on_closed(now, link, why),
             Input::Bus(id, event) => self.on_bus(now, id, event),
-            Input::Ask(ask) => self.on_ask(now, ask),
+            Input::Ask(ask) => self.on_ask(now, &ask),
             Input::CarriedOut(errand, code, text) => self.on_carried_out(now, errand, code, text),
             Input::Suspicion(suspicion) => self.on_suspicion(now, suspicion),
             Input::Reload(settings) => self.on_reload(now, settings),

@@ -52,16 +52,16 @@ pub enum Question {
     /// differs from the others in what must be the same on all, such as the peer list.
     #[command(after_long_help = "Example:\n  convoy view\n  convoy --all view")]
     View,
-    /// A console for the commands of ec_console, at a prompt or one at a time
+    /// A console for the commands of `ec_console`, at a prompt or one at a time
     ///
     /// With a command it carries that out and ends; on a terminal it reads commands at a prompt, with history and
     /// completion; else one command a line from standard input. `help` lists the commands. The first word may be
-    /// the path of another daemon's control socket.
+    /// the path of another daemon's control socket, or a loopback address with its port.
     #[command(
         after_long_help = "Example:\n  convoy console\n  convoy console cluster membership\n  convoy console /run/manager/convoyd.sock broadcast cluster nodename"
     )]
     Console {
-        /// [SOCKET] [COMMAND ...]
+        /// Socket or loopback address of another daemon, then a command; both may be left out
         #[arg(value_name = "WORDS", trailing_var_arg = true)]
         words: Vec<String>,
     },

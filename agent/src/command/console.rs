@@ -10,17 +10,20 @@ mod xml;
 use super::{Exit, Failed, Style, failed};
 use crate::host::control::{
     client::{Client, ClientError},
+    endpoint::At,
     shape::{Request, cluster::ClusterInfo},
 };
+use crate::sys::process;
 use convoy_core::console::{self, Id, Line, Place};
 use std::{
     io::{self, BufRead, IsTerminal, Write},
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 /// A console, attached to a daemon.
 pub(super) struct Console {
-    socket: PathBuf,
+    socket: At,
     client: Option<Client>,
     is_manager: bool,
     version: String,
@@ -50,7 +53,7 @@ pub(super) fn run(
 ) -> Result<(), Failed> {
     let (socket, command) = match words.split_first() {
         Some((first, rest)) if is_endpoint(first) => (endpoint(first)?, rest),
-        _ => (run_dir.join(crate::host::control::SOCKET_NAME), words),
+        _ => (At::Unix(run_dir.join(crate::host::control::SOCKET_NAME)), words),
     };
     let mut console = Console::attach(socket, json, style)?;
     if !command.is_empty() {
@@ -68,7 +71,7 @@ pub(super) fn run(
 }
 
 impl Console {
-    fn attach(socket: PathBuf, json: bool, style: Style) -> Result<Self, Failed> {
+    fn attach(socket: At, json: bool, style: Style) -> Result<Self, Failed> {
         let session = format!("console-{}", std::process::id());
         let mut console =
             Self { socket, client: None, is_manager: false, version: String::new(), session, json, style };
@@ -82,7 +85,7 @@ impl Console {
         let info = info.map_err(|error| Failed::from(ClientError::Unreadable(error)))?;
         self.is_manager = info.role == "manager";
         let own = info.members.iter().find(|member| member.node_name == info.nodename);
-        self.version = own.map_or(env!("CARGO_PKG_VERSION"), |own| &own.version).to_owned();
+        own.map_or(env!("CARGO_PKG_VERSION"), |own| &own.version).clone_into(&mut self.version);
         Ok(())
     }
 
@@ -173,16 +176,31 @@ fn is_endpoint(word: &str) -> bool {
     word.starts_with('/') || word.starts_with("ssh://") || (word.contains(':') && !word.contains(' '))
 }
 
-fn endpoint(word: &str) -> Result<PathBuf, Failed> {
+fn endpoint(word: &str) -> Result<At, Failed> {
     if word.starts_with('/') {
-        return Ok(PathBuf::from(word));
+        return Ok(At::Unix(PathBuf::from(word)));
     }
-    let host = word.trim_start_matches("ssh://");
-    let host = host.rsplit_once(':').map_or(host, |(host, _port)| host).trim_matches(['[', ']']);
-    Err(usage(&format!(
-        "{word}: consoles attach to Unix sockets, where the kernel says who asks; for another host: ssh {host} convoy \
-         console"
-    )))
+    let text = word.strip_prefix("ssh://").unwrap_or(word);
+    let (user, place) = text.rsplit_once('@').map_or((None, text), |(user, place)| (Some(user), place));
+    let loopback = match place.parse::<SocketAddr>() {
+        Ok(address) if address.ip().to_canonical().is_loopback() && text == word => address,
+        _ => {
+            let host = place.rsplit_once(':').map_or(place, |(host, _port)| host).trim_matches(['[', ']']);
+            let host = user.map_or_else(|| host.to_owned(), |user| format!("{user}@{host}"));
+            return Err(usage(&format!(
+                "{word}: consoles are reached on this host alone, where the kernel says who asks; for another host: \
+                 ssh {host} convoy console"
+            )));
+        }
+    };
+    let own = rustix::process::geteuid().as_raw();
+    let own = process::user(own).map_or_else(|| own.to_string(), |user| user.name);
+    match user.filter(|user| *user != own) {
+        Some(user) => Err(usage(&format!(
+            "you are {own}, and the kernel tells convoyd so; to be {user}: sudo -u {user} convoy console {loopback}"
+        ))),
+        None => Ok(At::Tcp(loopback)),
+    }
 }
 
 /// Returns words of a command line as one line that is read as the same words.
@@ -210,7 +228,21 @@ mod tests {
     fn a_first_word_is_an_endpoint_if_it_looks_like_one() {
         assert!(is_endpoint("/tmp/2025") && is_endpoint("root@10.0.0.1:2025") && is_endpoint("[::1]:2025"));
         assert!(!is_endpoint("cluster") && !is_endpoint("cluster info"));
-        let Err(Failed::Said { text, .. }) = endpoint("root@10.0.0.1:2025") else { panic!("attached") };
-        assert!(text.ends_with("ssh root@10.0.0.1 convoy console"), "{text}");
+        for word in ["root@10.0.0.1:2025", "ssh://root@10.0.0.1:2025"] {
+            let Err(Failed::Said { text, .. }) = endpoint(word) else { panic!("attached") };
+            assert!(text.ends_with("ssh root@10.0.0.1 convoy console"), "{text}");
+        }
+        let Err(Failed::Said { text, .. }) = endpoint("ssh://mx2") else { panic!("attached") };
+        assert!(text.ends_with("ssh mx2 convoy console"), "{text}");
+    }
+
+    #[test]
+    fn on_loopback_a_user_is_who_runs_the_console() {
+        assert_eq!(endpoint("/tmp/2025").ok(), Some(At::Unix("/tmp/2025".into())));
+        assert_eq!(endpoint("[::1]:2025").ok(), Some(At::Tcp("[::1]:2025".parse().unwrap())));
+        let Err(Failed::Said { text, .. }) = endpoint("somebody.else@127.0.0.1:2025") else {
+            panic!("attached")
+        };
+        assert!(text.ends_with("sudo -u somebody.else convoy console 127.0.0.1:2025"), "{text}");
     }
 }

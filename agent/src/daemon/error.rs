@@ -1,5 +1,5 @@
 //! Why the daemon does not run: one variant a remedy, each with its exit code.
-use crate::host::{counting, mesh};
+use crate::host::{control, counting, mesh};
 use std::{io, path::PathBuf};
 
 /// See the module. Texts say what is wrong, where, and what to do.
@@ -30,6 +30,9 @@ pub enum Error {
          ECCluster_Listener on all nodes", .0.at, .0.source, .0.at.port()
     )]
     Listen(#[from] mesh::CannotListen),
+    /// A socket for consoles cannot be opened.
+    #[error(transparent)]
+    Consoles(#[from] control::CannotListen),
     /// The kernel refuses an io_uring.
     #[error("cannot use io_uring: {0}; set kernel.io_uring_disabled=0 and see docs/kernel-versions.md")]
     Ring(#[source] io::Error),
@@ -57,6 +60,7 @@ impl Error {
             Self::Directory { .. }
             | Self::Running { .. }
             | Self::Listen(_)
+            | Self::Consoles(_)
             | Self::Counting(counting::Error::Held { .. }) => 4,
             Self::Ring(_) | Self::Counting(_) => 3,
             Self::Resources(_) | Self::Ended { .. } => 5,

@@ -38,15 +38,17 @@ impl Daemon {
     /// Takes new settings. What cannot change while running keeps its value; its name is in [`Changes::kept`].
     ///
     /// # Errors
-    /// [`Error::Listen`] when a new socket cannot be bound, [`Error::Counting`] when the kernel takes no other ports.
+    /// [`Error::Listen`] or [`Error::Consoles`] when a new socket cannot be bound, [`Error::Counting`] when the kernel takes no other ports.
     pub(super) fn reload(&mut self, new: Wanted) -> Result<Changes, Error> {
         let (new, changes) = self.wanted.followed_by(new);
         let prepared = self.listeners.prepare(&new.listen)?;
+        let consoles = self.control.prepare(&new.control.endpoints)?;
         // The last step that can fail, and undoes itself then.
         if let Some(sampler) = &self.sampler {
             sampler.set_ports(&new.counting.inbound_ports, &new.counting.outbound_ports)?;
         }
         let listening = self.listeners.replace(prepared);
+        self.control.replace(new.control.clone(), consoles);
         if let Some(sampler) = &self.sampler {
             sampler.set_delay(new.sampling.delay);
             sampler.set_audit_period(new.sampling.audit_period);

@@ -2,7 +2,7 @@
 //!
 //! Invariants: 1. every part of [`Wanted`] that a configuration can set is in one row of `PARTS`; 2. a row either
 //! takes effect as a whole on a reload or keeps its value until a restart, and the schema table says the same of it.
-use crate::host::{cluster::Plan, counting, heartbeat, mesh::Listen};
+use crate::host::{cluster::Plan, control, counting, heartbeat, mesh::Listen};
 use convoy_core::time::Span;
 use tracing::level_filters::LevelFilter;
 
@@ -19,6 +19,8 @@ pub struct Wanted {
     pub counting: counting::Settings,
     /// How often the kernel's part is read and audited.
     pub sampling: counting::Options,
+    /// Where consoles are reached, and who may do what there.
+    pub control: control::Plan,
     /// Least level that is logged.
     pub level: LevelFilter,
 }
@@ -133,5 +135,7 @@ const PARTS: &[Part] = &[
     live!("inbound_ports", counting.inbound_ports),
     live!("outbound_ports", counting.outbound_ports),
     live!("audit_interval", sampling.audit_period),
+    live!("Control_Listener", control.endpoints, control.authorize),
+    live!("Authorization", control.roles),
     live!("debug_level", level),
 ];

@@ -1,6 +1,8 @@
 //! From the merged configuration to [`Settings`]. Words were checked against the schema before; here they are read, and what
 //! only several of them together can tell is judged.
-use super::{Bus, Environment, Listen, Mesh, NodeName, ObjectSettings, Settings, agreed, view::View};
+use super::{
+    Bus, Environment, Listen, Mesh, NodeName, ObjectSettings, Settings, agreed, control, view::View,
+};
 use crate::host::bus::Engine;
 use convoy_core::{
     bounds,
@@ -47,6 +49,7 @@ pub(super) fn settings(
     let inbound_ports = judge.ports(&cluster, "inbound_ports");
     let outbound_ports = judge.ports(&cluster, "outbound_ports");
     let objects = judge.objects(cluster.scope());
+    let control = control::plan(root, judge.diagnostics);
     let bus = bus(&cluster, &server);
     if enabled && bus.engine != Some(Engine::Solo) {
         judge.one_family(&peers);
@@ -68,6 +71,7 @@ pub(super) fn settings(
         inbound_ports,
         outbound_ports,
         audit_interval: cluster.span("audit_interval"),
+        control,
         mesh: Mesh {
             peer_port: own_ports.unwrap_or(PEER_PORT),
             connect_timeout: server.span("connect_timeout"),

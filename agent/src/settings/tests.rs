@@ -5,6 +5,7 @@ use convoy_core::{bounds, config::schema};
 use std::fs;
 use tempfile::TempDir;
 
+mod control;
 mod loading;
 mod samples;
 
@@ -80,6 +81,7 @@ fn an_empty_file_gives_the_defaults() {
         inbound_ports: BTreeSet::from([25, 465, 587, 2525]),
         outbound_ports: BTreeSet::from([25, 465, 587, 2525]),
         audit_interval: Span::from_secs(10),
+        control: Plan::default(),
         mesh: Mesh {
             idle_timeout: Span::from_secs(30),
             peer_port: 4_802,

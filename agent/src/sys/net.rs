@@ -12,7 +12,7 @@ use rustix::net::{
 use std::{
     io,
     net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
-    os::fd::OwnedFd,
+    os::fd::{AsFd, OwnedFd},
 };
 use tokio::net::TcpSocket;
 
@@ -64,7 +64,7 @@ pub fn share(listener: &TcpListener, shared: bool) -> io::Result<()> {
 }
 
 /// Takes no more connections: whoever waits in accept on any copy of the socket gets an error at once.
-pub fn end_listening(listener: &TcpListener) -> io::Result<()> {
+pub fn end_listening(listener: impl AsFd) -> io::Result<()> {
     Ok(shutdown(listener, Shutdown::Read)?)
 }
 

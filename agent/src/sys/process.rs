@@ -3,7 +3,7 @@
 //! `rustix` has no word for the number 0, which the kernel gives for a process outside this one's pid namespace; its
 //! debug builds end there.
 //!
-//! Source: getsid(2); pid_namespaces(7); unix(7), `SO_PEERCRED`.
+//! Source: getsid(2); `pid_namespaces(7)`; unix(7), `SO_PEERCRED`; `getpwuid_r(3)`, getgrouplist(3), `getgrgid_r(3)`.
 use std::{
     io,
     os::fd::{AsFd, AsRawFd},
@@ -19,7 +19,8 @@ pub fn session() -> u32 {
 /// Returns the number of the user who connected the other end of a Unix socket.
 pub fn peer_user(socket: impl AsFd) -> io::Result<u32> {
     let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
-    let mut len = size_of::<libc::ucred>() as libc::socklen_t;
+    let mut len: libc::socklen_t = 12;
+    const { assert!(size_of::<libc::ucred>() == 12) };
     // SAFETY: `peer` and `len` outlive the call, `len` is the size of `peer`, and any bits are a valid `ucred`.
     let result = unsafe {
         libc::getsockopt(
@@ -33,14 +34,23 @@ pub fn peer_user(socket: impl AsFd) -> io::Result<u32> {
     if result == 0 { Ok(peer.uid) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Returns the login name of the user with this number, as the host's databases have it.
-pub fn user_name(user: u32) -> Option<String> {
+/// A user, as the host's databases have it (nsswitch.conf(5)); asking them may take a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The login name.
+    pub name: String,
+    /// Number of the first group.
+    pub group: u32,
+}
+
+/// Returns the user with this number, if there is one.
+pub fn user(number: u32) -> Option<User> {
     let mut entry = std::mem::MaybeUninit::<libc::passwd>::uninit();
     let mut texts = vec![0_u8; USER_BYTES_MAX];
     let mut found = std::ptr::null_mut();
     // SAFETY: all four places outlive the call, and `texts` has the length that is given.
     let failed = unsafe {
-        libc::getpwuid_r(user, entry.as_mut_ptr(), texts.as_mut_ptr().cast(), texts.len(), &raw mut found)
+        libc::getpwuid_r(number, entry.as_mut_ptr(), texts.as_mut_ptr().cast(), texts.len(), &raw mut found)
     };
     if failed != 0 || found.is_null() {
         return None;
@@ -49,15 +59,56 @@ pub fn user_name(user: u32) -> Option<String> {
     let entry = unsafe { entry.assume_init() };
     // SAFETY: the name is a text with its end in `texts`, which still lives.
     let name = unsafe { std::ffi::CStr::from_ptr(entry.pw_name) };
+    Some(User { name: name.to_string_lossy().into_owned(), group: entry.pw_gid })
+}
+
+/// Returns the names of the groups of a user, the first group among them; a group without a name by its number.
+pub fn groups(user: &User) -> Vec<String> {
+    let Ok(name) = std::ffi::CString::new(user.name.as_str()) else { return Vec::new() };
+    let mut numbers = vec![0; GROUPS_MAX];
+    let mut count = libc::c_int::try_from(numbers.len()).unwrap_or(0);
+    // SAFETY: `name` ends with 0 and outlives the call, and `numbers` has room for `count` entries.
+    let result =
+        unsafe { libc::getgrouplist(name.as_ptr(), user.group, numbers.as_mut_ptr(), &raw mut count) };
+    if result < 0 {
+        // Too many: as many as there is room for are there, and `count` is how many there would be.
+        count = libc::c_int::try_from(GROUPS_MAX).unwrap_or(0);
+    }
+    numbers.truncate(usize::try_from(count).unwrap_or(0));
+    numbers.into_iter().map(|number| group_name(number).unwrap_or_else(|| number.to_string())).collect()
+}
+
+fn group_name(number: u32) -> Option<String> {
+    let mut entry = std::mem::MaybeUninit::<libc::group>::uninit();
+    let mut texts = vec![0_u8; USER_BYTES_MAX];
+    let mut found = std::ptr::null_mut();
+    // SAFETY: all four places outlive the call, and `texts` has the length that is given.
+    let failed = unsafe {
+        libc::getgrgid_r(number, entry.as_mut_ptr(), texts.as_mut_ptr().cast(), texts.len(), &raw mut found)
+    };
+    if failed != 0 || found.is_null() {
+        return None;
+    }
+    // SAFETY: `found` is not null, so the call has filled `entry`.
+    let entry = unsafe { entry.assume_init() };
+    // SAFETY: the name is a text with its end in `texts`, which still lives.
+    let name = unsafe { std::ffi::CStr::from_ptr(entry.gr_name) };
     Some(name.to_string_lossy().into_owned())
 }
 
-/// Room for all texts about one user; one that needs more has no name here.
-const USER_BYTES_MAX: usize = 16 << 10;
+/// Asks this process to end as a service manager would.
+pub fn terminate() -> io::Result<()> {
+    Ok(rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM)?)
+}
+
+/// Room for all texts about one user or group; one that needs more has no name here. chosen: a group of 4 000 members.
+const USER_BYTES_MAX: usize = 64 << 10;
+/// Groups of one user; those beyond are left out, which permits less.
+const GROUPS_MAX: usize = 256;
 
 #[cfg(test)]
 mod tests {
-    use super::{peer_user, session};
+    use super::{groups, peer_user, session, user};
     use std::os::unix::net::UnixStream;
 
     #[test]
@@ -73,5 +124,13 @@ mod tests {
         let (one, other) = UnixStream::pair().unwrap();
         let user = rustix::process::geteuid().as_raw();
         assert_eq!((peer_user(&one).unwrap(), peer_user(&other).unwrap()), (user, user));
+    }
+
+    #[test]
+    fn root_has_a_name_and_is_in_its_group() {
+        let root = user(0).unwrap();
+        assert_eq!((root.name.as_str(), root.group), ("root", 0));
+        assert!(groups(&root).contains(&"root".to_owned()));
+        assert_eq!(user(u32::MAX - 7), None);
     }
 }

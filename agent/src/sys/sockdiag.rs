@@ -9,7 +9,7 @@ use rustix::net::{
 };
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::fd::OwnedFd,
 };
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, byteorder::big_endian};
@@ -64,12 +64,45 @@ impl SockDiag {
         Ok(())
     }
 
-    fn dump_family(&mut self, family: u8, states: u32, sink: &mut impl FnMut(Socket)) -> io::Result<()> {
+    /// Returns the number of the user who made the socket with this local and this remote end, if a process has it open.
+    ///
+    /// A socket that its process has closed has no owner any more. Kernels call it root's: all of them in time-wait, which
+    /// is a minisocket without a user, and older ones as soon as it has no process.
+    ///
+    /// # Errors
+    /// As for [`dump`](Self::dump). That there is no such socket is `None`.
+    pub fn owner(&mut self, local: SocketAddr, remote: SocketAddr) -> io::Result<Option<u32>> {
+        let (local_ip, remote_ip) = (local.ip().to_canonical(), remote.ip().to_canonical());
+        let family = if local_ip.is_ipv4() { AF_INET } else { AF_INET6 };
+        let mut id = [0; 48];
+        let ports = [local.port().to_be_bytes(), remote.port().to_be_bytes()].concat();
+        let fields = [&ports, &padded(local_ip)[..], &padded(remote_ip)[..]].concat();
+        id.iter_mut().zip(fields).for_each(|(to, from)| *to = from);
+        // The cookie that means any: INET_DIAG_NOCOOKIE, all bits set.
+        id.iter_mut().skip(COOKIE_AT).for_each(|byte| *byte = 0xff);
+        self.request(family, NLM_F_REQUEST, u32::MAX, id)?;
+        let (read, whole) = recv(&self.socket, self.buffer.as_mut_slice(), RecvFlags::TRUNC)?;
+        if whole > read {
+            return Err(bad("a reply is longer than the buffer"));
+        }
+        let reply = self.buffer.get(..read).ok_or_else(|| bad("more was read than fits"))?;
+        let (header, payload, _) = message(reply)?;
+        if header.kind == NLMSG_ERROR {
+            let error = error_of(payload);
+            return if error.kind() == io::ErrorKind::NotFound { Ok(None) } else { Err(error) };
+        }
+        let (found, _) = Found::ref_from_prefix(payload).map_err(|_short| bad("a socket is cut short"))?;
+        let [.., owner, inode] = found.rest;
+        let open = found.timer != TIMER_TIME_WAIT && low_first(inode) != 0;
+        Ok(open.then_some(low_first(owner)))
+    }
+
+    fn request(&mut self, family: u8, flags: u16, states: u32, id: [u8; 48]) -> io::Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
         let request = Request {
             len: REQUEST_BYTES,
             kind: SOCK_DIAG_BY_FAMILY,
-            flags: NLM_F_REQUEST | NLM_F_DUMP,
+            flags,
             sequence: self.sequence,
             port: 0,
             family,
@@ -77,9 +110,14 @@ impl SockDiag {
             extensions: 0,
             pad: 0,
             states,
-            id: [0; 48],
+            id,
         };
         send(&self.socket, request.as_bytes(), SendFlags::empty())?;
+        Ok(())
+    }
+
+    fn dump_family(&mut self, family: u8, states: u32, sink: &mut impl FnMut(Socket)) -> io::Result<()> {
+        self.request(family, NLM_F_REQUEST | NLM_F_DUMP, states, [0; 48])?;
         loop {
             let (read, whole) = recv(&self.socket, self.buffer.as_mut_slice(), RecvFlags::TRUNC)?;
             if whole > read {
@@ -102,6 +140,17 @@ impl SockDiag {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Returns an address in the 16 bytes that the kernel has for it.
+fn padded(ip: IpAddr) -> [u8; 16] {
+    match ip {
+        IpAddr::V6(ip) => ip.octets(),
+        IpAddr::V4(ip) => {
+            let [a, b, c, d] = ip.octets();
+            [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
         }
     }
 }
@@ -172,6 +221,9 @@ fn low_first(bytes: [u8; 4]) -> u32 {
 /// Bytes received at once. The kernel fills at most 32 KiB of it for a dump.
 const BUFFER_BYTES: usize = 64 << 10;
 
+/// Bytes of `inet_diag_sockid` before its cookie: ports, addresses, interface.
+const COOKIE_AT: usize = 40;
+
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 const IPPROTO_TCP: u8 = 6;
@@ -235,7 +287,48 @@ struct Found {
     remote: [u8; 16],
     interface: [u8; 4],
     cookie: [[u8; 4]; 2],
+    /// expires, receive queue, send queue, user, inode
     rest: [[u8; 4]; 5],
 }
 
 const _: () = assert!(size_of::<Request>() == 72 && size_of::<Found>() == 72 && size_of::<Header>() == 16);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream};
+
+    fn pair(at: &str) -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind(at).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (client, listener.accept().unwrap().0)
+    }
+
+    fn owner(server: &TcpStream, peer: SocketAddr) -> Option<u32> {
+        SockDiag::open().unwrap().owner(peer, server.local_addr().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_other_end_of_a_loopback_connection_is_this_user() {
+        let user = rustix::process::geteuid().as_raw();
+        for at in ["127.0.0.1:0", "[::1]:0"] {
+            let (client, server) = pair(at);
+            assert_eq!(owner(&server, server.peer_addr().unwrap()), Some(user), "{at}");
+            drop(client);
+        }
+    }
+
+    #[test]
+    fn a_client_that_has_hung_up_is_nobody() {
+        let (client, server) = pair("127.0.0.1:0");
+        let peer = client.local_addr().unwrap();
+        drop(client);
+        assert_eq!(owner(&server, peer), None);
+    }
+
+    #[test]
+    fn where_there_is_no_socket_there_is_nobody() {
+        let (_client, server) = pair("127.0.0.1:0");
+        assert_eq!(owner(&server, SocketAddr::from(([127, 0, 0, 77], 1))), None);
+    }
+}

@@ -1,6 +1,6 @@
 //! Hosts with daemons on a bus; the last one may be a manager.
 use anyhow::{Context as _, Result, ensure};
-use lab::{Agent, Host, Lab, LabOptions, until};
+use lab::{Agent, Host, Lab, LabOptions, Signal, until};
 use serde_json::Value;
 use std::{process::Output, time::Duration};
 
@@ -12,7 +12,9 @@ pub(crate) struct Site {
     // Before the lab, which takes their places down.
     pub(crate) agents: Vec<Option<Agent>>,
     pub(crate) lab: Lab,
-    manager: Option<usize>,
+    managers: Vec<usize>,
+    /// What hosts are called before their numbers.
+    stem: &'static str,
 }
 
 impl Site {
@@ -20,8 +22,8 @@ impl Site {
     pub(crate) fn up(nodes: usize, with_manager: bool) -> Result<Self> {
         let hosts = nodes + usize::from(with_manager);
         let lab = Lab::up(&LabOptions { hosts, ..LabOptions::default() })?;
-        let manager = with_manager.then_some(hosts);
-        let mut site = Self { agents: (0..hosts).map(|_| None).collect(), lab, manager };
+        let managers = with_manager.then_some(hosts).into_iter().collect();
+        let mut site = Self { agents: (0..hosts).map(|_| None).collect(), lab, managers, stem: "mta" };
         for host in 1..=hosts {
             site.lab.host(host).write_config(&site.lab.host(host).bus_config())?;
             site.start(host)?;
@@ -30,10 +32,55 @@ impl Site {
         Ok(site)
     }
 
+    /// Brings up a lab of this many hosts called `mx1` and so on, of which the `first` are members and run.
+    pub(crate) fn prepare(hosts: usize, first: &[usize], manager: Option<usize>) -> Result<Self> {
+        let lab = Lab::up(&LabOptions { hosts, ..LabOptions::default() })?;
+        let agents = (0..hosts).map(|_| None).collect();
+        let mut site = Self { agents, lab, managers: manager.into_iter().collect(), stem: "mx" };
+        site.set_peers(first)?;
+        for &host in first {
+            site.start(host)?;
+        }
+        site.wait_for_view(first)?;
+        Ok(site)
+    }
+
+    /// Writes on every host that these are the members, and has those that run reload.
+    pub(crate) fn set_peers(&mut self, members: &[usize]) -> Result<()> {
+        for host in 1..=self.agents.len() {
+            let place = self.lab.host(host);
+            let is_other = |line: &str| {
+                let named = |n: usize| line.trim_start().starts_with(&format!("mta{n} ="));
+                (1..=self.agents.len()).any(|n| named(n) && !members.contains(&n))
+            };
+            let config = place.bus_config();
+            let lines = config.lines().filter(|line| !is_other(line)).collect::<Vec<_>>().join("\n");
+            place.write_config(&(lines.replace("mta", self.stem) + "\n"))?;
+            if let Some(agent) = &mut self.agents[host - 1] {
+                agent.process().kill(Signal::HUP)?;
+                agent.wait_notified("RELOADING=1", BOUND)?;
+                agent.wait_notified("READY=1", BOUND)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn make_manager(&mut self, host: usize) {
+        self.managers.push(host);
+    }
+
+    /// Ends a host's daemon.
+    pub(crate) fn end(&mut self, host: usize, signal: Signal) -> Result<()> {
+        let mut agent = self.agents[host - 1].take().context("no daemon runs there")?;
+        agent.process().kill(signal)?;
+        agent.process().wait(BOUND)?;
+        Ok(())
+    }
+
     pub(crate) fn start(&mut self, host: usize) -> Result<()> {
         let place: &Host = self.lab.host(host);
         let mut launch = place.convoyd()?.own_run();
-        if self.manager == Some(host) {
+        if self.managers.contains(&host) {
             launch = launch.args(["--role", "manager"]);
         }
         let mut agent = place.spawn_agent(launch)?;
@@ -48,7 +95,7 @@ impl Site {
 
     /// Waits until these hosts hold the same view, of exactly them; returns its epoch.
     pub(crate) fn wait_for_view(&self, hosts: &[usize]) -> Result<u64> {
-        let mut names = hosts.iter().map(|host| format!("mta{host}")).collect::<Vec<_>>();
+        let mut names = hosts.iter().map(|host| format!("{}{host}", self.stem)).collect::<Vec<_>>();
         names.sort();
         let mut last = Value::Null;
         let agreed = until("one view", BOUND, || {

@@ -1,7 +1,7 @@
 //! docs/control.md says what the code does: its examples are answers, and no field is missing.
 use crate::samples;
 use convoy_agent::host::control::shape::{
-    Drift, Failure, Membership, Request, SharedList, SharedQuery, SharedShow, SharedTop, Status,
+    Drift, Failure, Membership, Request, SharedList, SharedQuery, SharedShow, SharedTop, Status, authz,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -34,6 +34,23 @@ fn check<T: Serialize + DeserializeOwned>(command: &str) {
     assert_eq!(serde_json::to_value(&parsed).unwrap(), *answer, "`{command}`: fields differ");
 }
 
+/// The same for a request that is answered without the other threads; each field has its row too.
+fn check_own<T: Serialize + DeserializeOwned>(command: &str) {
+    let examples = examples(command);
+    let [request, answer] = &examples[..] else {
+        panic!("`{command}` needs an example of a request and one of an answer")
+    };
+    let request = serde_json::from_value::<authz::OwnRequest>(request.clone()).unwrap();
+    assert_eq!(serde_json::to_value(request).unwrap()["ask"], command);
+    let parsed = serde_json::from_value::<T>(answer.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&parsed).unwrap(), *answer, "`{command}`: fields differ");
+    let (mut fields, page) = (BTreeSet::new(), page());
+    keys(answer, &mut fields);
+    for field in &fields {
+        assert!(page.contains(&format!("| `{field}` |")), "{field}");
+    }
+}
+
 fn keys(value: &Value, into: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => fields.iter().for_each(|(key, value)| {
@@ -54,6 +71,9 @@ fn the_examples_are_requests_and_answers() {
     check::<SharedQuery>("shared query");
     check::<SharedTop>("shared top");
     check::<Drift>("drift");
+    check_own::<authz::Id>("authz id");
+    check_own::<authz::Roles>("authz roles list");
+    check_own::<authz::Done>("shutdown");
 }
 
 #[test]

@@ -144,9 +144,7 @@ impl StoppedThread {
 impl Drop for StoppedThread {
     fn drop(&mut self) {
         // The lab ends what is left, should this fail.
-        if let Err(error) = self.write("cgroup.freeze", "0") {
-            eprintln!("the thread stays stopped: {error:#}");
-        }
+        drop(self.write("cgroup.freeze", "0"));
     }
 }
 

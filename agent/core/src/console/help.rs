@@ -4,7 +4,7 @@ use super::{
     table::{COMMANDS, Command, Place},
 };
 use alloc::{format, string::String};
-use core::fmt::Write;
+use core::fmt::{self, Write};
 
 /// Returns a command's words and arguments.
 pub(super) fn synopsis(command: &Command) -> String {
@@ -25,7 +25,7 @@ pub fn list(on_manager: bool, first: &str) -> String {
     let width = COMMANDS.iter().filter(shown).map(|command| synopsis(command).len()).max().unwrap_or(0);
     let mut text = String::new();
     for command in COMMANDS.iter().filter(shown) {
-        let _ = writeln!(text, "{:width$}  {}", synopsis(command), command.summary);
+        line(&mut text, format_args!("{:width$}  {}", synopsis(command), command.summary));
     }
     if on_manager && first.is_empty() {
         text += "\nCommands of the nodes: broadcast COMMAND for all of them, unicast NODE COMMAND for one.\n";
@@ -38,7 +38,7 @@ pub fn command_help(words: &str) -> Option<String> {
     let command = find(&split(words).ok()?)?;
     let mut text = format!("{}\n\n{}.\n", synopsis(command), command.summary);
     if !command.help.is_empty() {
-        let _ = writeln!(text, "{}", command.help);
+        line(&mut text, format_args!("{}", command.help));
     }
     match command.place {
         Place::Node => text += "Carried out on a node; on a manager: broadcast or unicast it.\n",
@@ -61,14 +61,15 @@ pub fn page() -> String {
         let changes = if command.changes { " (changes something)" } else { "" };
         let help = command.help.replace('\n', " ");
         let stop = if help.is_empty() { "" } else { ". " };
-        let _ = writeln!(
-            text,
-            "| `{}` | {place} | {}{changes}{stop}{help} |",
-            synopsis(command),
-            command.summary
-        );
+        let (synopsis, summary) = (synopsis(command), command.summary);
+        line(&mut text, format_args!("| `{synopsis}` | {place} | {summary}{changes}{stop}{help} |"));
     }
     text
+}
+
+fn line(text: &mut String, words: fmt::Arguments<'_>) {
+    // A string takes everything.
+    writeln!(text, "{words}").unwrap_or_default();
 }
 
 #[cfg(test)]

@@ -61,6 +61,9 @@ pub enum Id {
     ConfigReplay,
     ConfigReload,
     ConfigWriteback,
+    WriteConfig,
+    AuthzId,
+    AuthzRolesList,
     Broadcast,
     Retrieve,
     Unicast,
@@ -70,6 +73,7 @@ pub enum Id {
     FlushControlCache,
     ShowClusterMembership,
     Info,
+    Shutdown,
     Pager,
     Quit,
 }
@@ -129,6 +133,9 @@ pub const COMMANDS: &[Command] = &[
     command(Id::ConfigReplay, &["config", "replay"], "", (0, 0), Place::Both, "Make the transaction's changes again on the newest configuration").changes(),
     command(Id::ConfigReload, &["config", "reload"], "[PATH]", (0, 1), Place::Both, "Read the files anew").changes(),
     command(Id::ConfigWriteback, &["config", "writeback"], "[PATH]", (0, 1), Place::Both, "Save what was changed online").changes(),
+    command(Id::WriteConfig, &["write", "config"], "[PATH]", (0, 1), Place::Both, "Print the running configuration as one file without includes, or save it so"),
+    command(Id::AuthzId, &["authz", "id"], "", (0, 0), Place::Both, "Who you are to the daemon: user and roles"),
+    command(Id::AuthzRolesList, &["authz", "roles", "list"], "", (0, 0), Place::Both, "The roles of the configuration, and what they may do"),
     command(Id::Broadcast, &["broadcast"], "COMMAND", (1, MANY), Place::Manager, "Have every node carry a command out; retrieve shows the answers")
         .more("The nodes are those of the control group. Example: broadcast cluster nodename")
         .changes(),
@@ -140,6 +147,7 @@ pub const COMMANDS: &[Command] = &[
     command(Id::FlushControlCache, &["flush", "control", "cache"], "", (0, 0), Place::Manager, "Forget the answers collected so far").changes(),
     command(Id::ShowClusterMembership, &["show", "cluster", "membership"], "", (0, 0), Place::Manager, "Every member of the agreed view, in XML"),
     command(Id::Info, &["info"], "", (0, 0), Place::Manager, "The cluster group, and how this manager is"),
+    command(Id::Shutdown, &["shutdown"], "", (0, 0), Place::Manager, "End this manager").changes(),
     command(Id::Version, &["version"], "", (0, 0), Place::Both, "Version of the daemon"),
     command(Id::Help, &["help"], "[COMMAND]", (0, MANY), Place::Console, "This list, or more about one command")
         .more("Before a command, xml has its answer in XML. Example: xml cluster membership"),

@@ -14,7 +14,7 @@
 //! say its sender's latest epoch, whenever it arrives. It does, because 1. a member has at most one introduction on
 //! its way: it takes no view without its own having arrived, and sends the next one only after that; 2. an
 //! introduction counts in the configuration it is delivered in, whatever configuration it was sent in; 3. changes count
-//! only once a view is taken, and then advance the epoch of all. See the simulation in `tests/tests/bus_sim`.
+//! only once a view is taken, and then advance the epoch of all. See the simulation in `tests/tests/views.rs`.
 use super::{
     bus::{Configuration, Event, Kind, MemberId},
     view::{Card, Member, View},
@@ -123,10 +123,9 @@ impl Membership {
     /// given back, with the member that sent them, at their place in the agreed order.
     pub fn handle<'a>(&mut self, id: Option<MemberId>, event: &'a Event) -> Option<(MemberId, Agreed<'a>)> {
         match event {
-            Event::Room => {}
             Event::Lost(why) => self.on_lost(why),
             // Its members are in the old configuration and in the next one: nothing to do that the next one does not.
-            Event::Configuration(Configuration { kind: Kind::Transitional, .. }) => {}
+            Event::Room | Event::Configuration(Configuration { kind: Kind::Transitional, .. }) => {}
             Event::Configuration(Configuration { kind: Kind::Regular, members }) => {
                 self.id = id;
                 self.present = members.iter().map(|member| (*member, None)).collect();

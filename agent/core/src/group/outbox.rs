@@ -40,18 +40,15 @@ impl Outbox {
     }
 
     /// Returns the next message to send now.
-    pub fn next(&mut self) -> Option<Vec<u8>> {
+    pub fn send(&mut self) -> Option<Vec<u8>> {
         if self.under_way >= bounds::BUS_WINDOW {
             return None;
         }
-        let message = match self.first.pop_front() {
-            Some(message) => message,
-            None => {
-                let message = self.waiting.pop_front()?;
-                self.waiting_bytes -= message.len();
-                message
-            }
-        };
+        let message = self.first.pop_front().or_else(|| {
+            let message = self.waiting.pop_front()?;
+            self.waiting_bytes -= message.len();
+            Some(message)
+        })?;
         self.under_way += 1;
         Some(message)
     }
@@ -83,10 +80,10 @@ mod tests {
         for n in 0..=bounds::BUS_WINDOW {
             outbox.push(vec![u8::try_from(n).unwrap()]).unwrap();
         }
-        let sent = core::iter::from_fn(|| outbox.next()).count();
+        let sent = core::iter::from_fn(|| outbox.send()).count();
         assert_eq!(sent, bounds::BUS_WINDOW);
         outbox.delivered();
-        assert_eq!((outbox.next(), outbox.next()), (Some(vec![64]), None));
+        assert_eq!((outbox.send(), outbox.send()), (Some(vec![64]), None));
     }
 
     #[test]
@@ -95,8 +92,8 @@ mod tests {
         outbox.push(vec![0; bounds::BUS_WAITING_MAX]).unwrap();
         assert_eq!((outbox.push(vec![0]), outbox.refused()), (Err(Full), 1));
         outbox.push_first(vec![7]);
-        assert_eq!(outbox.next(), Some(vec![7]));
+        assert_eq!(outbox.send(), Some(vec![7]));
         outbox.clear();
-        assert_eq!((outbox.next(), outbox.refused()), (None, 1));
+        assert_eq!((outbox.send(), outbox.refused()), (None, 1));
     }
 }

@@ -137,8 +137,8 @@ impl Questions {
     }
 
     /// Gives a command, if there is somebody to carry it out.
-    pub fn ask(&mut self, now: Instant, ask: Ask, view: Option<&View>) {
-        if let Err(why) = self.try_ask(now, &ask, view) {
+    pub fn ask(&mut self, now: Instant, ask: &Ask, view: Option<&View>) {
+        if let Err(why) = self.try_ask(now, ask, view) {
             self.outputs.push_back(Output::Refused(ask.token, why));
         }
     }

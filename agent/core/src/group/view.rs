@@ -168,24 +168,24 @@ impl View {
             .values()
             .map(|member| (member, member.card.parameters.iter().find(|parameter| parameter.name == *name)));
         let said = said.collect::<Vec<_>>();
-        let digest = |parameter: &Option<&Parameter>| parameter.map(|parameter| parameter.digest);
+        let digest = |parameter: Option<&Parameter>| parameter.map(|parameter| parameter.digest);
         let weight = |value: Option<u64>| {
-            let holders = said.iter().filter(|(_, parameter)| digest(parameter) == value);
+            let holders = said.iter().filter(|(_, parameter)| digest(*parameter) == value);
             (holders.clone().count(), Reverse(holders.map(|(member, _)| (member.since, member.id)).min()))
         };
-        let Some((_, right)) = said.iter().max_by_key(|(_, parameter)| weight(digest(parameter))) else {
+        let Some((_, right)) = said.iter().max_by_key(|(_, parameter)| weight(digest(*parameter))) else {
             return Vec::new();
         };
-        let shown = |parameter: &Option<&Parameter>| match parameter {
+        let shown = |parameter: Option<&Parameter>| match parameter {
             Some(parameter) => parameter.shown.clone(),
             None => "nothing".into(),
         };
-        let others = said.iter().filter(|(_, parameter)| digest(parameter) != digest(right));
+        let others = said.iter().filter(|(_, parameter)| digest(*parameter) != digest(*right));
         let difference = |(member, parameter): &(&Member, Option<&Parameter>)| Difference {
             name: member.card.name.clone(),
             parameter: name.clone(),
-            theirs: shown(parameter),
-            others: shown(right),
+            theirs: shown(*parameter),
+            others: shown(*right),
         };
         others.map(difference).collect()
     }

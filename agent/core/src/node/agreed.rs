@@ -67,7 +67,7 @@ impl Node {
         self.collect_agreed(now);
     }
 
-    pub(super) fn on_ask(&mut self, now: Instant, ask: Ask) {
+    pub(super) fn on_ask(&mut self, now: Instant, ask: &Ask) {
         let view = self.membership.view().cloned();
         self.questions.ask(now, ask, view.as_deref());
         self.collect_agreed(now);
@@ -118,7 +118,7 @@ impl Node {
                 questions::Output::Refused(token, why) => self.emit(Output::Answers(token, Err(why))),
             }
         }
-        while let Some(message) = self.outbox.next() {
+        while let Some(message) = self.outbox.send() {
             self.emit(Output::Multicast(message));
         }
     }

@@ -49,7 +49,7 @@ pub enum Input<'a> {
     Reload(Settings),
     /// The node is to leave: goodbyes, then [`Output::Stopped`].
     Stop,
-    /// Nothing happened until [`Node::next_deadline`].
+    /// Nothing happened until [`Node::next_deadline`](super::Node::next_deadline).
     Timeout,
 }
 

@@ -241,7 +241,7 @@ fn put_card(out: &mut Vec<u8>, card: &Card) {
         out.extend_from_slice(&address.port().to_le_bytes());
     }
     put_many(out, &card.groups, bounds::GROUPS_MAX, |out, group| {
-        put_text(out, group, bounds::NAME_BYTES_MAX)
+        put_text(out, group, bounds::NAME_BYTES_MAX);
     });
     put_many(out, &card.parameters, bounds::PARAMETERS_MAX, |out, parameter| {
         put_text(out, &parameter.name, bounds::NAME_BYTES_MAX);
@@ -253,7 +253,9 @@ fn put_card(out: &mut Vec<u8>, card: &Card) {
 fn put_many<T>(out: &mut Vec<u8>, all: &[T], most: usize, one: impl Fn(&mut Vec<u8>, &T)) {
     let all = &all[..all.len().min(most)];
     out.push(u8::try_from(all.len()).unwrap_or(u8::MAX));
-    all.iter().for_each(|item| one(out, item));
+    for item in all {
+        one(out, item);
+    }
 }
 
 const MAGIC: [u8; 2] = *b"CB";

@@ -65,7 +65,7 @@ impl<'a> Payload<'a> {
     /// Takes a text of any number of lines, with a length of 32 bits.
     pub(super) fn lines(&mut self, field: &'static str, bytes_max: usize) -> Result<&'a str, MessageError> {
         let length = self.u32()?;
-        let length = usize::try_from(length).map_err(|_| MessageError::Field { field })?;
+        let length = usize::try_from(length).map_err(|_error| MessageError::Field { field })?;
         let text = self.utf8(field, length, bytes_max)?;
         let wild = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
         if text.contains(wild) { Err(MessageError::Field { field }) } else { Ok(text) }
@@ -87,7 +87,7 @@ impl<'a> Payload<'a> {
         }
         let (text, rest) = self.bytes.split_at_checked(length).ok_or(self.short())?;
         self.bytes = rest;
-        core::str::from_utf8(text).map_err(|_| MessageError::Field { field })
+        core::str::from_utf8(text).map_err(|_error| MessageError::Field { field })
     }
 
     fn short(&self) -> MessageError {

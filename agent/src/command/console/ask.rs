@@ -9,7 +9,8 @@ use super::{
 use crate::host::control::shape::{
     Request,
     all::{BroadcastRequest, RetrieveRequest},
-    config::ConfigRequest,
+    authz::OwnRequest,
+    config::{ConfigRequest, Path, Words},
 };
 use clap::Parser;
 use convoy_core::console::{self, Id, Line, Place};
@@ -23,6 +24,8 @@ pub(super) enum Ask {
     Node(Request),
     /// About the configuration.
     Config(ConfigRequest),
+    /// About who may do what, and the process itself.
+    Own(OwnRequest),
 }
 
 /// The words of `config`, read as those of `convoy config` are.
@@ -73,7 +76,20 @@ pub(super) fn of(line: &Line, session: &str) -> Result<Ask, Failed> {
         | Id::ConfigReplay
         | Id::ConfigReload
         | Id::ConfigWriteback => return config(line, session).map(Ask::Config),
+        Id::WriteConfig => return Ok(Ask::Config(write_config(words, session))),
+        Id::AuthzId => return Ok(Ask::Own(OwnRequest::Id)),
+        Id::AuthzRolesList => return Ok(Ask::Own(OwnRequest::Roles)),
+        Id::Shutdown => return Ok(Ask::Own(OwnRequest::Shutdown)),
     }))
+}
+
+/// Without a path it is shown, with one written.
+fn write_config(words: &[String], session: &str) -> ConfigRequest {
+    let session = Some(session.to_owned());
+    match words.first() {
+        Some(path) => ConfigRequest::Writeback(Path { path: Some(path.clone()), session }),
+        None => ConfigRequest::ShowRecurse(Words { words: Vec::new(), session }),
+    }
 }
 
 fn shared_show(words: &[String]) -> Result<Request, Failed> {

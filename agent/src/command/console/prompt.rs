@@ -29,7 +29,7 @@ pub(super) fn run(console: &mut Console, to: &mut impl Write) -> Result<(), Fail
     let mut editor = editor();
     let mut is_paged = false;
     loop {
-        let prompt = Clock { endpoint: console.socket.display().to_string() };
+        let prompt = Clock { endpoint: console.socket.to_string() };
         match editor.read_line(&prompt) {
             Ok(Signal::Success(line)) => {
                 let mut answer = Vec::new();
@@ -56,7 +56,7 @@ pub(super) fn run(console: &mut Console, to: &mut impl Write) -> Result<(), Fail
 }
 
 fn show(answer: &[u8], is_paged: bool, to: &mut impl Write) -> Result<(), Failed> {
-    let is_long = answer.iter().filter(|byte| **byte == b'\n').count() > PAGE_LINES;
+    let is_long = answer.split(|byte| *byte == b'\n').count() > PAGE_LINES;
     if is_paged && is_long && page(answer).is_ok() {
         return Ok(());
     }

@@ -6,6 +6,7 @@ use super::{
 use crate::host::control::shape::{
     Failure, SharedList, SharedShow, Status,
     all::{AllAnswers, NodeAnswer},
+    authz::{self, OwnRequest},
     cluster::{ClusterInfo, MemberInfo},
 };
 use convoy_core::console::{self, Id, Line};
@@ -40,6 +41,7 @@ pub(super) fn write(
         _ => match ask {
             Ask::Config(request) => render_config(request, answer, false, style, to)?,
             Ask::Node(request) => render(request, answer, style, to)?,
+            Ask::Own(request) => own(*request, answer, to)?,
         },
     }
     Ok(())
@@ -94,6 +96,28 @@ fn manager_info(info: &ClusterInfo, to: &mut impl Write) -> io::Result<()> {
         }
         None => writeln!(to, "State: not connected; see: convoy status"),
     }
+}
+
+fn own(request: OwnRequest, answer: &str, to: &mut impl Write) -> Result<(), Failed> {
+    match request {
+        OwnRequest::Id => {
+            let authz::Id { user, number, roles, from } = parse(answer)?;
+            let roles = if roles.is_empty() { "none".to_owned() } else { roles.join(", ") };
+            writeln!(to, "User: {user} ({number})\nRoles: {roles}\nFrom: {from}")?;
+        }
+        OwnRequest::Roles => {
+            let authz::Roles { roles } = parse(answer)?;
+            if roles.is_empty() {
+                writeln!(to, "no roles are configured; see: config show Authorization")?;
+            }
+            for role in roles {
+                writeln!(to, "{}", role.name)?;
+                role.allow.iter().try_for_each(|pattern| writeln!(to, "  {pattern}"))?;
+            }
+        }
+        OwnRequest::Shutdown => writeln!(to, "ending")?,
+    }
+    Ok(())
 }
 
 fn shared_list(list: &SharedList, to: &mut impl Write) -> io::Result<()> {

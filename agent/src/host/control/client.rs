@@ -1,10 +1,11 @@
 //! The other end of the control socket.
-use super::{SOCKET_NAME, shape::Failure};
+use super::{SOCKET_NAME, endpoint::At, serve::Stream, shape::Failure};
 use serde::Serialize;
 use std::{
     io::{self, BufRead, BufReader, Write},
+    net::TcpStream,
     os::unix::net::UnixStream,
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
@@ -12,24 +13,24 @@ use std::{
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// No daemon listens there.
-    #[error("no convoyd answers on {}: {source}; start it, or name its run directory with --run-dir", path.display())]
+    #[error("no convoyd answers on {at}: {source}; {}", absent(at))]
     Absent {
         /// The socket.
-        path: PathBuf,
+        at: At,
         /// Why not.
         source: io::Error,
     },
     /// The socket is there, but not for this user.
-    #[error("not allowed to ask convoyd on {}; ask as root, or as a member of the group that owns it", path.display())]
+    #[error("not allowed to ask convoyd on {at}; ask as root, or as a member of the group that owns it")]
     Forbidden {
         /// The socket.
-        path: PathBuf,
+        at: At,
     },
     /// The connection broke.
-    #[error("convoyd on {} broke off: {source}; ask again, and look at its log if it repeats", path.display())]
+    #[error("convoyd on {at} broke off: {source}; ask again, and look at its log if it repeats")]
     Broken {
         /// The socket.
-        path: PathBuf,
+        at: At,
         /// How.
         source: io::Error,
     },
@@ -43,44 +44,46 @@ pub enum ClientError {
     Unreadable(serde_json::Error),
 }
 
-/// A connection to the daemon of one run directory.
+/// A connection to a daemon.
 #[derive(Debug)]
 pub struct Client {
-    path: PathBuf,
-    stream: BufReader<UnixStream>,
+    at: At,
+    stream: BufReader<Stream>,
     line: String,
 }
 
 impl Client {
-    /// Connects.
+    /// Connects to the daemon of a run directory.
     pub fn connect(run_dir: &Path) -> Result<Self, ClientError> {
-        Self::at(&run_dir.join(SOCKET_NAME))
+        Self::at(&At::Unix(run_dir.join(SOCKET_NAME)))
     }
 
-    /// Connects to the socket at this path.
-    pub fn at(path: &Path) -> Result<Self, ClientError> {
-        let path = path.to_path_buf();
-        let connect = || -> io::Result<UnixStream> {
-            let stream = UnixStream::connect(&path)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            stream.set_write_timeout(Some(PATIENCE))?;
+    /// Connects to this socket.
+    pub fn at(at: &At) -> Result<Self, ClientError> {
+        let at = at.clone();
+        let connect = || -> io::Result<Stream> {
+            let stream = match &at {
+                At::Unix(path) => Stream::Unix(UnixStream::connect(path)?),
+                At::Tcp(address) => Stream::Tcp(TcpStream::connect_timeout(address, PATIENCE)?),
+            };
+            stream.set_timeouts(PATIENCE)?;
             Ok(stream)
         };
         match connect() {
             Ok(stream) => {
-                Ok(Self { path, stream: BufReader::with_capacity(64 * 1024, stream), line: String::new() })
+                Ok(Self { at, stream: BufReader::with_capacity(64 * 1024, stream), line: String::new() })
             }
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                Err(ClientError::Forbidden { path })
+                Err(ClientError::Forbidden { at })
             }
-            Err(source) => Err(ClientError::Absent { path, source }),
+            Err(source) => Err(ClientError::Absent { at, source }),
         }
     }
 
     /// Asks, and returns the answer's line of JSON.
     pub fn ask(&mut self, request: &impl Serialize) -> Result<&str, ClientError> {
         if let Err(source) = self.exchange(request) {
-            return Err(ClientError::Broken { path: self.path.clone(), source });
+            return Err(ClientError::Broken { at: self.at.clone(), source });
         }
         // A failure begins with its text; an answer never has that field first.
         if self.line.starts_with("{\"error\":")
@@ -94,9 +97,14 @@ impl Client {
     fn exchange(&mut self, request: &impl Serialize) -> io::Result<()> {
         let mut bytes = serde_json::to_vec(request)?;
         bytes.push(b'\n');
-        match self.stream.get_mut().write_all(&bytes) {
+        let mut to = self.stream.get_ref();
+        match to.write_all(&bytes) {
             // A daemon that turns a client away says why and closes, without waiting for a question.
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
+            Err(error)
+                if !matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) =>
+            {
+                return Err(error);
+            }
             Ok(()) | Err(_) => {}
         }
         self.line.clear();
@@ -104,6 +112,13 @@ impl Client {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }
+    }
+}
+
+fn absent(at: &At) -> &'static str {
+    match at {
+        At::Unix(_) => "start it, or name its run directory with --run-dir",
+        At::Tcp(_) => "start it, or have it listen there: Control_Listener in its configuration",
     }
 }
 

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub mod all;
+pub mod authz;
 pub mod cluster;
 pub mod config;
 

@@ -156,9 +156,9 @@ fn an_instance_has_the_form_of_its_scope() {
 
 #[test]
 fn only_what_differs_from_the_default_has_no_effect() {
-    let group = |name: &str| format!("cluster {{ control_group = {name} }}");
-    assert_eq!(told(&group("ec_console")), vec![]);
-    check_told(&group("x"), "no-effect", "`control_group` has no effect in this version", "");
+    let backlog = |messages: u32| format!("msgc_server {{ max_backlog = {messages} }}");
+    assert_eq!(told(&backlog(5_000)), vec![]);
+    check_told(&backlog(9), "no-effect", "`max_backlog` has no effect in this version", "");
     let domains = (0..3).fold(String::new(), |text, n| {
         text + &format!("Domain d{n} {{ Cluster_Max_Outbound_Connections = {} }}\n", n + 5)
     });

@@ -68,7 +68,7 @@ fn answered(node: &str, code: u8, text: &str) -> Answered {
 /// Returns the asker after its command has its place in the order, and the command.
 fn asked(to: To) -> (Questions, Vec<u8>) {
     let mut asker = Questions::default();
-    asker.ask(at(0), ask(7, to), Some(&view(A)));
+    asker.ask(at(0), &ask(7, to), Some(&view(A)));
     let command = message(&drain(&mut asker));
     (asker, command)
 }
@@ -106,11 +106,11 @@ fn who_is_late_and_who_left_are_named() {
 #[test]
 fn a_command_for_nobody_is_refused_with_the_names_there_are() {
     let mut a = Questions::default();
-    a.ask(at(0), ask(7, To::Node("c".into())), Some(&view(A)));
+    a.ask(at(0), &ask(7, To::Node("c".into())), Some(&view(A)));
     let refused = drain(&mut a);
     let [Output::Refused(7, why)] = &refused[..] else { panic!("{refused:?}") };
     assert_eq!(why, "there is no member \"c\" in the cluster now; there are a, b, m");
-    a.ask(at(0), ask(8, nodes()), None);
+    a.ask(at(0), &ask(8, nodes()), None);
     assert!(matches!(&drain(&mut a)[..], [Output::Refused(8, why)] if why.contains("on no bus")));
 }
 
@@ -140,7 +140,7 @@ fn a_lost_bus_ends_the_waiting_with_what_has_come() {
 fn too_many_commands_are_refused_here_and_answered_with_busy_there() {
     let mut a = Questions::default();
     for token in 0..=bounds::ASKED_MAX as u64 {
-        a.ask(at(0), ask(token, nodes()), Some(&view(A)));
+        a.ask(at(0), &ask(token, nodes()), Some(&view(A)));
     }
     let outputs = drain(&mut a);
     assert!(matches!(outputs.last(), Some(Output::Refused(64, why)) if why.contains("64 commands")));

@@ -1,11 +1,15 @@
-//! The mail server's own console. Convoy's is a socket of its own (docs/control.md); these are read so that one file serves both.
+//! Where consoles reach convoyd, besides the socket in its run directory (docs/control.md).
 //!
 //! Source: reference section 3.2.
 use super::{BUFFER_MAX, Fallback, Form, HOUR, Instance, Kind, Live, Row, ScopeRow};
 use crate::time::Span;
 
 pub(super) const SCOPES: &[ScopeRow] = &[
-    ScopeRow::new("Control_Listener", Instance::None, "Where the mail server's console is reached."),
+    ScopeRow::new(
+        "Control_Listener",
+        Instance::None,
+        "Where consoles reach convoyd, besides the socket in its run directory.",
+    ),
     ScopeRow::new("Control_Listener::Listen", Instance::Named("/tmp/2025"), "One socket of the listener.")
         .form(Form::Endpoint),
     ScopeRow::new(
@@ -29,36 +33,30 @@ pub(super) const OPTIONS: &[Row] = &[
         Kind::Seconds(Span::ZERO, HOUR),
         "Time after which an idle connection is closed.",
     )
-    .default("60")
-    .live(Live::Mta),
+    .default("60"),
     Row::new(SOCKET, "enable", Kind::Bool, "Whether the socket is bound.")
         .default("true")
-        .live(Live::Mta)
         .fallback(Fallback::Listener),
-    Row::new(PEER, "Enable_Authentication", Kind::Bool, "Whether clients have to say who they are.")
-        .live(Live::Mta)
-        .fallback(Fallback::Listener),
+    Row::new(
+        PEER,
+        "Enable_Authentication",
+        Kind::Bool,
+        "Whether the user of a client has to be known; on loopback the kernel says it, without a password.",
+    )
+    .fallback(Fallback::Listener),
     Row::new(
         PEER,
         "Enable_Authorization",
         Kind::Bool,
         "Whether a command has to be allowed in scope `Authorization`.",
     )
-    .live(Live::Mta)
     .fallback(Fallback::Listener),
-    Row::new(PEER, "always_allow", Kind::Bool, "Authentication succeeds, whatever is said.")
+    Row::new(PEER, "always_allow", Kind::Bool, "Clients whose user is not known are taken too.")
         .default("false")
-        .live(Live::Mta)
         .fallback(Fallback::Listener),
-    Row::new(
-        PEER,
-        "always_deny",
-        Kind::Bool,
-        "Authentication fails, whatever is said; it wins over always_allow.",
-    )
-    .default("false")
-    .live(Live::Mta)
-    .fallback(Fallback::Listener),
+    Row::new(PEER, "always_deny", Kind::Bool, "No client is taken; it wins over always_allow.")
+        .default("false")
+        .fallback(Fallback::Listener),
     Row::new(
         PEER,
         "AuthDigestMD5Parameters",
@@ -66,19 +64,19 @@ pub(super) const OPTIONS: &[Row] = &[
         "Where digest passwords are found: `uri`, and perhaps `realm`, `log_authentication`.",
     )
     .dictionary()
-    .live(Live::Mta)
+    .live(Live::NoEffect)
     .fallback(Fallback::Listener),
     Row::new(PEER, "AuthCramMD5Parameters", Kind::Text, "Where CRAM passwords are found.")
         .dictionary()
-        .live(Live::Mta)
+        .live(Live::NoEffect)
         .fallback(Fallback::Listener),
     Row::new(PEER, "AuthLoginParameters", Kind::Text, "Where passwords of plain logins are found.")
         .dictionary()
-        .live(Live::Mta)
+        .live(Live::NoEffect)
         .fallback(Fallback::Listener),
     Row::new(PEER, "AuthorizationParameters", Kind::Text, "Where the roles of a user are found.")
         .dictionary()
-        .live(Live::Mta)
+        .live(Live::NoEffect)
         .fallback(Fallback::Listener),
     Row::new(
         SOCKET,
@@ -87,15 +85,14 @@ pub(super) const OPTIONS: &[Row] = &[
         "Accepted connections that may wait for the scheduler.",
     )
     .default("0")
-    .live(Live::Mta)
+    .live(Live::NoEffect)
     .fallback(Fallback::Listener),
     Row::new(SOCKET, "concurrency", Kind::Int(&[(0, 1_024)]), "Threads that accept.")
         .default("0")
-        .live(Live::Mta)
+        .live(Live::NoEffect)
         .fallback(Fallback::Listener),
     Row::new(SOCKET, "disable_nagle_algorithm", Kind::Bool, "Whether small packets are sent at once.")
         .default("false")
-        .live(Live::Mta)
         .fallback(Fallback::Listener),
     Row::new(
         SOCKET,
@@ -104,11 +101,10 @@ pub(super) const OPTIONS: &[Row] = &[
         "Events handled in one pass of the scheduler; 0 is taken as 1.",
     )
     .default("0")
-    .live(Live::Mta)
+    .live(Live::NoEffect)
     .fallback(Fallback::Listener),
     Row::new(SOCKET, "file_mode", Kind::Permissions, "Mode of a Unix socket.")
         .default("0660")
-        .live(Live::Mta)
         .fallback(Fallback::Listener),
     Row::new(
         SOCKET,
@@ -117,10 +113,9 @@ pub(super) const OPTIONS: &[Row] = &[
         "Connections the kernel keeps until they are accepted.",
     )
     .default("500")
-    .live(Live::Mta)
     .fallback(Fallback::Listener),
     Row::new(SOCKET, "pool_name", Kind::Text, "Thread pool that accepts.")
-        .live(Live::Mta)
+        .live(Live::NoEffect)
         .fallback(Fallback::Listener),
     Row::new(
         SOCKET,
@@ -128,18 +123,18 @@ pub(super) const OPTIONS: &[Row] = &[
         Kind::Int(&[(0, BUFFER_MAX)]),
         "Receive buffer in bytes; 0 leaves it to the kernel.",
     )
-    .default("4096")
-    .live(Live::Mta)
-    .fallback(Fallback::Listener),
+    .default("0")
+    .fallback(Fallback::Listener)
+    .changed("4096", "a long answer would crawl; the kernel's own sizing is better than any constant"),
     Row::new(
         SOCKET,
         "tcp_send_buffer_size",
         Kind::Int(&[(0, BUFFER_MAX)]),
         "Send buffer in bytes; 0 leaves it to the kernel.",
     )
-    .default("4096")
-    .live(Live::Mta)
-    .fallback(Fallback::Listener),
+    .default("0")
+    .fallback(Fallback::Listener)
+    .changed("4096", "a long answer would crawl; the kernel's own sizing is better than any constant"),
     Row::new(
         GLOBAL,
         "control_client_timeout",

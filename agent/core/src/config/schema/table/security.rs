@@ -33,8 +33,7 @@ pub(super) const OPTIONS: &[Row] = &[
         "Commands that are allowed, as regular expressions; the first that matches permits.",
     )
     .array()
-    .default("( )")
-    .live(Live::Mta),
+    .default("( )"),
 ];
 
 const SECURITY: &[&str] = &["Security"];

@@ -1,0 +1,130 @@
+//! The pages of docs/operate, walked: what they do is done, what they show is shown.
+//!
+//! In a page, `<!-- lab: ACTION -->` says what happens to the hosts, and a block of kind `console` has commands after
+//! `mx1$ ` with what they print below. Numbers and the width of columns may differ; everything else may not.
+use crate::site::{BOUND, Site};
+use anyhow::{Context as _, Result, bail, ensure};
+use lab::{Signal, require, until};
+use std::{fs, path::Path};
+
+#[test]
+fn adding_and_removing_a_node_is_as_the_page_says() -> Result<()> {
+    require!("corosync");
+    walk("adding-and-removing-a-node.md", 4, &[1, 2, 3], None)
+}
+
+#[test]
+fn replacing_a_manager_is_as_the_page_says() -> Result<()> {
+    require!("corosync");
+    walk("replacing-a-manager.md", 4, &[1, 2, 3], Some(3))
+}
+
+#[test]
+fn a_partition_is_as_the_page_says() -> Result<()> {
+    require!("corosync");
+    walk("a-partition.md", 3, &[1, 2, 3], None)
+}
+
+/// A step of a page.
+enum Step {
+    Do(String),
+    Show { host: usize, command: String, expected: Vec<String> },
+}
+
+fn walk(page: &str, hosts: usize, first: &[usize], manager: Option<usize>) -> Result<()> {
+    let mut site = Site::prepare(hosts, first, manager)?;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operate").join(page);
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let steps = steps(&text)?;
+    ensure!(
+        steps.iter().filter(|step| matches!(step, Step::Show { .. })).count() >= 3,
+        "{page} shows too little"
+    );
+    for step in steps {
+        match step {
+            Step::Do(action) => act(&mut site, &action).with_context(|| format!("{page}: {action}"))?,
+            Step::Show { host, command, expected } => show(&site, host, &command, &expected, page)?,
+        }
+    }
+    Ok(())
+}
+
+fn steps(text: &str) -> Result<Vec<Step>> {
+    let mut steps = Vec::new();
+    let mut in_block = false;
+    for line in text.lines() {
+        if let Some(action) = line.strip_prefix("<!-- lab: ") {
+            steps.push(Step::Do(action.trim_end_matches(" -->").into()));
+        } else if line.starts_with("```") {
+            in_block = line == "```console";
+        } else if in_block {
+            match line.split_once("$ ") {
+                Some((host, command)) if host.starts_with("mx") && !host.contains(' ') => {
+                    let host = host[2..].parse().with_context(|| line.to_owned())?;
+                    steps.push(Step::Show { host, command: command.into(), expected: Vec::new() });
+                }
+                _ => match steps.last_mut() {
+                    Some(Step::Show { expected, .. }) => expected.push(line.into()),
+                    _ => bail!("{line}: no command before it"),
+                },
+            }
+        }
+    }
+    Ok(steps)
+}
+
+fn act(site: &mut Site, action: &str) -> Result<()> {
+    let (verb, rest) = action.split_once(' ').unwrap_or((action, ""));
+    let hosts = rest.split(' ').filter_map(|word| word.parse().ok()).collect::<Vec<usize>>();
+    match verb {
+        "start" => hosts.iter().try_for_each(|host| site.start(*host)),
+        "manager" => hosts.iter().try_for_each(|host| {
+            site.make_manager(*host);
+            site.start(*host)
+        }),
+        "stop" => hosts.iter().try_for_each(|host| site.end(*host, Signal::TERM)),
+        "kill" => hosts.iter().try_for_each(|host| site.end(*host, Signal::KILL)),
+        "cut" => hosts.iter().try_for_each(|host| site.lab.cut(*host)),
+        "heal" => site.lab.heal(),
+        "peers" => site.set_peers(&hosts),
+        "view" => site.wait_for_view(&hosts).map(|_epoch| ()),
+        _ => bail!("there is no such action"),
+    }
+}
+
+/// Has a host print what the page shows, sooner or later: views and answers take their time.
+fn show(site: &Site, host: usize, command: &str, expected: &[String], page: &str) -> Result<()> {
+    let words = command.strip_prefix("convoy ").with_context(|| format!("{command}: not ours"))?;
+    let words = words.split(' ').collect::<Vec<_>>();
+    let wanted = expected.iter().map(|line| plain(line)).filter(|line| !line.is_empty()).collect::<Vec<_>>();
+    let mut last = String::new();
+    let shown = until("what the page shows", BOUND, || {
+        let output = site.lab.host(host).convoy(&words)?;
+        last =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let lines = last.lines().map(plain).filter(|line| !line.is_empty()).collect::<Vec<_>>();
+        Ok((lines == wanted).then_some(()))
+    });
+    shown.with_context(|| {
+        format!("{page}: `{command}` on mx{host} prints\n{last}\ninstead of\n{}", expected.join("\n"))
+    })
+}
+
+/// Returns a line without what may differ: numbers, and the width of columns.
+fn plain(line: &str) -> String {
+    let mut text = String::new();
+    for word in line.split_whitespace() {
+        let mut word_text = String::new();
+        for letter in word.chars() {
+            let digit = letter.is_ascii_digit();
+            if !digit || !word_text.ends_with('0') || word.starts_with("mx") {
+                word_text.push(if digit && !word.starts_with("mx") { '0' } else { letter });
+            }
+        }
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text += &word_text;
+    }
+    text
+}
