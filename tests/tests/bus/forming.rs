@@ -76,7 +76,7 @@ fn a_burst_is_refused_when_it_is_too_much_and_nothing_of_it_is_lost() -> Result<
         match engines.seat(0).bus().multicast(&payload) {
             Ok(()) => taken += 1,
             Err(unsent) => {
-                assert_eq!(unsent, convoy_core::group::bus::Unsent::Full);
+                assert_eq!(unsent, Unsent::Full);
                 refused = true;
                 break;
             }

@@ -6,7 +6,7 @@ mod forming;
 mod starting;
 
 use anyhow::Result;
-use convoy_core::group::bus::{Bus, Configuration, Event, Kind, MemberId};
+use convoy_core::group::bus::{Bus, Configuration, Event, Kind, MemberId, Unsent};
 use lab::{bus::Engines, conformance::Tag};
 use std::collections::BTreeSet;
 
