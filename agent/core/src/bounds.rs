@@ -81,6 +81,15 @@ pub const ANSWER_BYTES_MAX: usize = 512 << 10;
 pub const ASKED_MAX: usize = 64;
 /// Commands whose answers a manager keeps; the one that was given longest ago makes room.
 pub const CACHED_COMMANDS_MAX: usize = 128;
+/// Addresses that the cluster shares. The configuration refuses more on one node; more of all nodes together are passed
+/// over when they are heard. source: reference 5.1, at most 10240 aliases a host.
+pub const VIPS_MAX: usize = 10_240;
+/// Bytes of one part of what a node would hold. chosen: a fifth of a bus message; four thousand addresses.
+pub const VIP_PART_BYTES: usize = 200_000;
+/// Messages about addresses that wait until the members have one table. Further ones are passed over by all members alike.
+pub const VIP_WAITING_MAX: usize = 4_096;
+/// Moves of addresses that are remembered; those that moved together are one. Older ones go.
+pub const VIP_HISTORY_MAX: usize = 1_024;
 /// Commands of others that are carried out here at once. One more is answered with "busy".
 pub const EXECUTING_MAX: usize = 64;
 

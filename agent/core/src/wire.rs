@@ -8,6 +8,7 @@ pub mod entries;
 pub mod frame;
 pub mod message;
 mod payload;
+pub mod vip;
 
 pub use agreed::Agreed;
 pub use beat::{Beat, BeatError};

@@ -311,6 +311,11 @@ pub fn patience(interval: Span) -> Span {
     Span::from_ns(interval.as_ns().saturating_mul(PATIENCE_HALVES) / 2).max(PATIENCE_MIN)
 }
 
+/// Returns the silence after which a peer with this interval is doubted: nothing follows but questions.
+pub fn doubt(interval: Span) -> Span {
+    Span::from_ns(interval.as_ns().saturating_mul(DOUBT_HALVES) / 2).max(DOUBT_MIN)
+}
+
 fn interval(beat: &Beat<'_>) -> Span {
     Span::from_us(beat.interval_us.into()).clamp(bounds::HEARTBEAT_MIN, bounds::HEARTBEAT_MAX)
 }
@@ -322,6 +327,10 @@ fn shifted(window: u64, by: u64) -> u64 {
 
 /// Half intervals of silence after which a peer is suspected. chosen: see the module.
 const PATIENCE_HALVES: u64 = 7;
+/// Half intervals of silence after which a peer is doubted. chosen: one before it is suspected, time enough to ask.
+const DOUBT_HALVES: u64 = 5;
+/// Shortest silence after which a peer is doubted.
+const DOUBT_MIN: Span = Span::from_ms(15);
 /// Shortest silence after which a peer is suspected, whatever its rate.
 /// chosen: a virtual machine that loses its processor is away for up to about 10 ms at a time.
 pub const PATIENCE_MIN: Span = Span::from_ms(20);

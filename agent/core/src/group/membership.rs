@@ -137,7 +137,7 @@ impl Membership {
                     self.on_introduction(*sender, Introduced { epoch, since, card });
                 }
                 Ok(Agreed::Change(card)) => self.on_change(*sender, card),
-                Ok(message @ (Agreed::Command(_) | Agreed::Answer { .. })) => {
+                Ok(message @ (Agreed::Command(_) | Agreed::Answer { .. } | Agreed::Vip(_))) => {
                     return Some((*sender, message));
                 }
                 Err(error) => self.outputs.push_back(Output::Garbage(*sender, error)),

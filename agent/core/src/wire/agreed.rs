@@ -6,6 +6,7 @@
 //!     2  change        card
 //!     3  command       id u64, target u8, target text, caller text, line text
 //!     4  answer        host u32, process u32, id u64, code u8, lines
+//!     5  vip           about the addresses that the cluster shares; see `wire::vip`
 //!
 //!  card       role u8, incarnation u64, name text, subcluster text, version text, address, groups u8 and as many
 //!             texts, parameters u8 and as many of: name text, shown text, digest u64
@@ -17,6 +18,7 @@
 use super::{
     MessageError,
     payload::{Payload, put_lines, put_text},
+    vip::Said,
 };
 use crate::{
     bounds,
@@ -55,6 +57,8 @@ pub enum Agreed<'a> {
         /// The answer's text.
         text: &'a str,
     },
+    /// About the addresses that the cluster shares.
+    Vip(Said),
 }
 
 /// A console command on the bus.
@@ -112,6 +116,7 @@ impl<'a> Agreed<'a> {
                 code: payload.u8()?,
                 text: payload.lines("answer", bounds::ANSWER_BYTES_MAX)?,
             },
+            5 => Self::Vip(Said::parse(&mut payload)?),
             kind => return Err(MessageError::Kind { kind }),
         };
         payload.end()?;
@@ -152,6 +157,10 @@ impl<'a> Agreed<'a> {
                 out.extend_from_slice(&id.to_le_bytes());
                 out.push(*code);
                 put_lines(&mut out, text, bounds::ANSWER_BYTES_MAX);
+            }
+            Self::Vip(said) => {
+                out.push(5);
+                said.put(&mut out);
             }
         }
         out

@@ -1,0 +1,124 @@
+//! What the members say, at its place in the agreed order.
+use super::{Change, Exchange, Holder, Output};
+use crate::{
+    group::bus::MemberId,
+    time::Instant,
+    vip::{
+        Table,
+        exchange::Progress,
+        table::Report,
+    },
+    wire::vip::Said,
+};
+use alloc::{collections::BTreeMap, vec::Vec};
+
+impl Holder {
+    pub(super) fn on_said(&mut self, now: Instant, sender: MemberId, said: Said) {
+        let complete = self.nodes.iter().eq(self.table.seats().keys());
+        let Some(exchange) = &mut self.exchange else { return self.take(now, sender, said) };
+        match exchange.take(sender, said, complete) {
+            Progress::Waiting => {}
+            Progress::Report => {
+                let epoch = exchange.epoch();
+                self.report(epoch);
+            }
+            Progress::Equal => self.settle(now, None),
+            Progress::Reports(reports) => self.settle(now, Some(reports)),
+        }
+    }
+
+    /// All members have one table from here on.
+    fn settle(&mut self, now: Instant, reports: Option<BTreeMap<MemberId, Report>>) {
+        let (Some(view), Some(exchange)) = (self.view.clone(), self.exchange.take()) else { return };
+        let differing = view.differences();
+        let differs = |name: &str| differing.iter().any(|difference| difference.name.eq_ignore_ascii_case(name));
+        let members = self.nodes.iter().filter_map(|id| view.members.get(id));
+        let members = members.map(|member| (member.id, differs(&member.card.name))).collect::<BTreeMap<_, _>>();
+        let merged = reports.is_some();
+        let changes = match reports {
+            Some(reports) => {
+                let table = Table::merged(&view, &members, &reports);
+                let changes = table.changes_since(&self.table);
+                self.table = table;
+                changes
+            }
+            None => {
+                self.table.set_members(&members);
+                self.table.take_changes()
+            }
+        };
+        self.untell();
+        self.absorb(now, changes);
+        self.apply(now, exchange);
+        self.refresh_all(now);
+        if merged {
+            // Caches of the parts that were apart may say anything.
+            self.emit(Output::Announce(Vec::new()));
+        }
+        self.ask_if_need_be();
+    }
+
+    /// Takes what waited for an exchange to end.
+    pub(super) fn apply(&mut self, now: Instant, exchange: Exchange) {
+        for (sender, said) in exchange.into_waiting() {
+            self.take(now, sender, said);
+        }
+    }
+
+    fn take(&mut self, now: Instant, sender: MemberId, said: Said) {
+        match said {
+            Said::Digest { .. } => return,
+            Said::Part(part) => {
+                let gathered = self.gathering.entry(sender).or_default();
+                if !gathered.take(part) {
+                    return;
+                }
+                let Some(gathered) = self.gathering.remove(&sender) else { return };
+                let report = gathered.into_report();
+                self.table.set_offer(sender, report.offer, report.weight);
+            }
+            Said::Elect { epoch } if Some(epoch) == self.epoch() => {
+                self.table.elect();
+                self.elected = true;
+                self.balance_at = Some(now + self.settings.balance_interval);
+            }
+            Said::Balance { epoch, most } if Some(epoch) == self.epoch() => {
+                self.table.balance(usize::try_from(most).unwrap_or(usize::MAX));
+            }
+            Said::Elect { .. } | Said::Balance { .. } => return,
+            Said::Move { node, addresses } => {
+                if let Some(to) = self.table.named(&node) {
+                    self.table.ask_for(&addresses, to);
+                }
+            }
+            Said::Ready(addresses) => self.table.ready(sender, &addresses),
+            Said::Released(addresses) => self.table.released(sender, &addresses),
+            Said::Able { able, addresses } => self.table.set_able(sender, &addresses, able),
+            Said::Drain { on, node } => self.table.drain(&node, on),
+            Said::TakeOver(member) => self.on_taken_over(member),
+            Said::Ask { number } => self.on_ask(now, sender, number),
+            Said::Agree { to, number } => self.on_agree(sender, to, number),
+            Said::Leave => self.table.leave(sender),
+        }
+        let changes = self.table.take_changes();
+        self.absorb(now, changes);
+        // A move that began concerns nodes that no change names yet.
+        self.refresh_moving(now);
+    }
+
+    fn refresh_moving(&mut self, now: Instant) {
+        let moving = self.table.topics().iter().filter(|(_, topic)| topic.handover.is_some());
+        let moving = moving.map(|(address, _)| *address).collect::<Vec<_>>();
+        self.refresh(now, moving.into_iter());
+    }
+
+    fn epoch(&self) -> Option<u64> {
+        self.view.as_ref().map(|view| view.epoch)
+    }
+
+    /// Returns what would change if a node were gone, of what comes here.
+    pub(super) fn inheritance(&self, member: MemberId) -> Vec<Change> {
+        let heirs = self.table.heirs(member).into_iter();
+        heirs.filter(|change| change.to.is_some() && change.to == self.own).collect()
+    }
+}

@@ -1,0 +1,102 @@
+//! Whether this node has what its table says: confirmed by all others, after anything that may have cost it that.
+//!
+//! The question travels in the agreed order. Whoever has taken something over said so before it agrees; so when all have
+//! agreed, all that was taken over is known here. Who agrees does not take anything over for a while.
+use super::{Holder, Output};
+use crate::{group::bus::MemberId, time::Instant, vip::Event, wire::vip::Said};
+use alloc::collections::BTreeSet;
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Confirm {
+    /// This node's kernel may answer.
+    pub(super) firm: bool,
+    /// What the keeper of the lease may be allowed; 0 before it said.
+    generation: u64,
+    /// Enough others are heard.
+    contact: bool,
+    number: u64,
+    /// Who has not agreed to the latest question; none while nothing is asked.
+    missing: Option<BTreeSet<MemberId>>,
+}
+
+impl Confirm {
+    /// Others are there: what was asked of those before means nothing.
+    pub(super) fn restart(&mut self) {
+        self.missing = None;
+    }
+}
+
+impl Holder {
+    /// The kernel must not answer any more for what this node has.
+    pub(super) fn yield_lease(&mut self) {
+        self.confirm.missing = None;
+        if core::mem::take(&mut self.confirm.firm) {
+            self.emit(Output::Event(Event::Fenced));
+        }
+        self.emit(Output::Forbid);
+    }
+
+    pub(super) fn on_lease(&mut self, now: Instant, generation: u64, contact: bool) {
+        if generation != self.confirm.generation && core::mem::take(&mut self.confirm.firm) {
+            self.emit(Output::Event(Event::Fenced));
+        }
+        if generation != self.confirm.generation {
+            self.confirm.missing = None;
+        }
+        (self.confirm.generation, self.confirm.contact) = (generation, contact);
+        self.ask_if_need_be();
+        self.on_time(now);
+    }
+
+    /// Asks all others, if this node may have anything and does not know whether it has.
+    pub(super) fn ask_if_need_be(&mut self) {
+        let Some(own) = self.own.filter(|_| self.exchange.is_none()) else { return };
+        let Confirm { firm, generation, contact, missing, .. } = &self.confirm;
+        let is_enough = self.settings.is_enough(self.nodes.len());
+        if *firm || missing.is_some() || *generation == 0 || !contact || !is_enough {
+            return;
+        }
+        if !self.table.seats().contains_key(&own) {
+            return;
+        }
+        self.confirm.number += 1;
+        self.confirm.missing = Some(self.nodes.clone());
+        self.say(Said::Ask { number: self.confirm.number });
+    }
+
+    /// Somebody asks; whoever asks agrees with itself, at its place in the order.
+    pub(super) fn on_ask(&mut self, now: Instant, sender: MemberId, number: u64) {
+        self.table.welcome(sender);
+        self.believe(now, sender);
+        if self.own.is_some() {
+            self.say(Said::Agree { to: sender, number });
+        }
+    }
+
+    pub(super) fn on_agree(&mut self, sender: MemberId, to: MemberId, number: u64) {
+        if Some(to) != self.own || number != self.confirm.number {
+            return;
+        }
+        let Some(missing) = &mut self.confirm.missing else { return };
+        missing.remove(&sender);
+        if !missing.is_empty() {
+            return;
+        }
+        self.confirm.missing = None;
+        self.confirm.firm = true;
+        self.emit(Output::Allow(self.confirm.generation));
+        self.emit(Output::Event(Event::Confirmed));
+        // Whoever asked meanwhile got no answer.
+        self.emit(Output::Announce(alloc::vec::Vec::new()));
+    }
+
+    /// That member lost everything, and gets nothing until it says that it is back.
+    pub(super) fn on_taken_over(&mut self, member: MemberId) {
+        self.table.take_over(member);
+        if Some(member) == self.own {
+            self.yield_lease();
+            self.ask_if_need_be();
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Nodes that fell silent, and what comes here if they are dead.
+//!
+//! ```text
+//!   missing --> doubted: what comes here is put on the host, silent; the wire is asked
+//!     suspected, and the wire silent --> held here; all are told; the view follows
+//!     suspected, and the wire answers --> its host lives: the wire is asked again, until its lease has run out
+//!   heard --> trusted; what was prepared is undone
+//! ```
+use super::{Holder, Output, Want};
+use crate::{
+    group::bus::MemberId,
+    time::{Instant, Span},
+    vip::{
+        Event,
+        facts::Mac,
+        inquest::{self, Inquest, State},
+    },
+    wire::vip::Said,
+};
+use alloc::{collections::BTreeSet, vec::Vec};
+use core::net::IpAddr;
+
+/// One node that fell silent.
+#[derive(Clone, Debug)]
+pub(super) struct Doubt {
+    since: Instant,
+    suspect: bool,
+    /// What comes here if it is dead.
+    heir_of: BTreeSet<IpAddr>,
+    /// It is held here already; the others have been told and may not know yet.
+    taken: bool,
+    /// It said that it lives: nothing is taken before then.
+    not_before: Option<Instant>,
+}
+
+impl Holder {
+    pub(super) fn on_doubt(&mut self, now: Instant, name: &str, suspect: bool) {
+        let Some(member) = self.table.named(name).filter(|member| self.nodes.contains(member)) else { return };
+        if Some(member) == self.own || self.exchange.is_some() || self.leave_by.is_some() {
+            return;
+        }
+        if let Some(doubt) = self.doubts.get_mut(&member) {
+            doubt.suspect |= suspect;
+        } else {
+            let heir_of = self.inheritance(member).iter().map(|change| change.address).collect::<BTreeSet<_>>();
+            if heir_of.is_empty() {
+                return;
+            }
+            let moving = |address: &IpAddr| self.table.topics()[address].handover.is_some();
+            let heir_of = heir_of.into_iter().filter(|address| !moving(address)).collect();
+            let doubt = Doubt { since: now, suspect, heir_of, taken: false, not_before: None };
+            let addresses = doubt.heir_of.iter().copied().collect::<Vec<_>>();
+            self.doubts.insert(member, doubt);
+            self.probe(Some(member), &addresses);
+            self.refresh(now, addresses.into_iter());
+        }
+        self.take_if_dead(now, member);
+    }
+
+    pub(super) fn on_heard(&mut self, now: Instant, name: &str) {
+        let Some(member) = self.table.named(name) else { return };
+        if let Some(doubt) = self.doubts.remove(&member) {
+            self.refresh(now, doubt.heir_of.into_iter());
+        }
+        if self.nodes.contains(&member) && !self.closed.values().any(|from| *from == Some(member)) {
+            self.inquests.remove(&Some(member));
+        }
+    }
+
+    /// A member says that it lives: what was seen of it before is void.
+    pub(super) fn believe(&mut self, now: Instant, member: MemberId) {
+        if let Some(doubt) = self.doubts.get_mut(&member) {
+            doubt.not_before = Some(now + self.settings.lease);
+            self.inquests.remove(&Some(member));
+        }
+    }
+
+    /// Returns what an address is to be because its owner may be dead; none if that is not why.
+    pub(super) fn anticipated(&self, address: IpAddr) -> Option<Want> {
+        let mut doubts = self.doubts.values().filter(|doubt| doubt.heir_of.contains(&address));
+        let doubt = doubts.next()?;
+        // Once the others know, the table says it.
+        let topic = self.table.topics().get(&address)?;
+        if topic.owner == self.own || topic.is_for(self.own?) {
+            return None;
+        }
+        Some(if doubt.taken { Want::Held } else { Want::Silent })
+    }
+
+    /// Takes over what a node had, if it is suspected and the wire is silent.
+    fn take_if_dead(&mut self, now: Instant, member: MemberId) {
+        let Some(doubt) = self.doubts.get(&member).filter(|doubt| doubt.suspect && !doubt.taken) else { return };
+        if !self.confirm.firm || doubt.not_before.is_some_and(|at| now < at) || self.exchange.is_some() {
+            return;
+        }
+        let addresses = doubt.heir_of.iter().copied().collect::<Vec<_>>();
+        match self.inquests.get(&Some(member)) {
+            Some(inquest) if inquest.is_silent(now) => {}
+            Some(Inquest { state: State::Asking(_) | State::Alive(_), .. }) => return,
+            // It was silent some time ago, or nobody asked.
+            Some(Inquest { state: State::Silent(_), .. }) | None => return self.probe(Some(member), &addresses),
+        }
+        if let Some(doubt) = self.doubts.get_mut(&member) {
+            doubt.taken = true;
+        }
+        let node = self.name(member);
+        self.emit(Output::Event(Event::TakenOver { node, count: addresses.len() }));
+        self.refresh(now, addresses.into_iter());
+        self.say(Said::TakeOver(member));
+    }
+
+    /// Asks the wire for what waits for it.
+    pub(super) fn inquire(&mut self) {
+        let mut wanted = alloc::collections::BTreeMap::<_, Vec<IpAddr>>::new();
+        for (address, from) in &self.closed {
+            if !self.inquests.contains_key(from) {
+                wanted.entry(*from).or_default().push(*address);
+            }
+        }
+        wanted.into_iter().for_each(|(from, addresses)| self.probe(from, &addresses));
+    }
+
+    pub(super) fn probe(&mut self, from: Option<MemberId>, addresses: &[IpAddr]) {
+        self.probes += 1;
+        let inquest = Inquest::new(self.probes, addresses);
+        let addresses = inquest.sample.clone();
+        self.inquests.insert(from, inquest);
+        self.emit_probe(addresses);
+    }
+
+    fn emit_probe(&mut self, addresses: Vec<IpAddr>) {
+        let (id, every, lasting) = (self.probes, inquest::EVERY, inquest::LASTING);
+        self.emit(Output::Probe { id, addresses, every, lasting });
+    }
+
+    pub(super) fn on_probed(&mut self, now: Instant, id: u64, asked: bool, answered: Option<(IpAddr, Mac)>) {
+        let found = self.inquests.iter_mut().find(|(_, inquest)| inquest.state == State::Asking(id));
+        let Some((&from, inquest)) = found else { return };
+        inquest.take(now, asked, answered);
+        let long = |since| now > since + self.settings.lease + TELL;
+        let tell = !inquest.told && inquest.alive_since.is_some_and(long);
+        inquest.told |= tell;
+        let silent = inquest.is_silent(now);
+        if let (true, Some((address, mac))) = (tell, answered) {
+            let node = from.map_or_else(|| "whoever had it".into(), |member| self.name(member));
+            self.emit(Output::Event(Event::StillAnswers { node, address, mac }));
+        }
+        match from {
+            Some(member) if self.is_here(member) => self.take_if_dead(now, member),
+            _ if silent => self.open(now, from),
+            _ => {}
+        }
+    }
+
+    /// Tells whether a member is in the view and not known to be fenced: nothing it has is taken without its being told.
+    fn is_here(&self, member: MemberId) -> bool {
+        self.nodes.contains(&member) && self.table.seats().get(&member).is_some_and(|seat| !seat.fenced)
+    }
+
+    /// Nobody answers for what that member had: what came here from it may be opened.
+    fn open(&mut self, now: Instant, from: Option<MemberId>) {
+        let opened = self.closed.iter().filter(|(_, of)| **of == from).map(|(address, _)| *address);
+        let opened = opened.collect::<Vec<_>>();
+        self.closed.retain(|_, of| *of != from);
+        self.refresh(now, opened.into_iter());
+    }
+
+    /// Asks again where it is time, and drops what nobody waits for.
+    pub(super) fn inquests_due(&mut self, now: Instant) {
+        let Self { inquests, closed, doubts, .. } = self;
+        inquests.retain(|from, inquest| {
+            let doubted = from.is_some_and(|member| doubts.contains_key(&member));
+            // What was found out a moment ago may still be asked for.
+            doubted || inquest.is_silent(now) || closed.values().any(|of| of == from)
+        });
+        let due = inquests.iter().filter(|(_, inquest)| inquest.ask_at().is_some_and(|at| at <= now));
+        let due = due.map(|(from, _)| *from).collect::<Vec<_>>();
+        for from in due {
+            self.probes += 1;
+            let Some(inquest) = self.inquests.get_mut(&from) else { continue };
+            inquest.state = State::Asking(self.probes);
+            let addresses = inquest.sample.clone();
+            self.emit_probe(addresses);
+        }
+        let lasting = self.doubts.iter().filter(|(_, doubt)| doubt.not_before.is_some_and(|at| at <= now));
+        for member in lasting.map(|(member, _)| *member).collect::<Vec<_>>() {
+            if let Some(doubt) = self.doubts.get_mut(&member) {
+                doubt.not_before = None;
+            }
+            self.take_if_dead(now, member);
+        }
+    }
+
+    /// Returns when [`inquests_due`](Self::inquests_due) has something to do.
+    pub(super) fn inquests_deadline(&self) -> Option<Instant> {
+        let again = self.inquests.values().filter_map(Inquest::ask_at);
+        again.chain(self.doubts.values().filter_map(|doubt| doubt.not_before)).min()
+    }
+
+    /// Everything that came here from nodes that fell silent is held: the outage is over.
+    pub(super) fn outage_over(&mut self, now: Instant) {
+        let held = |address: &IpAddr| self.locals.get(address).is_none_or(|local| local.made == Want::Held);
+        let over = self.doubts.values().filter(|doubt| doubt.taken && doubt.heir_of.iter().all(held));
+        let since = over.map(|doubt| doubt.since).min();
+        if let (Some(since), Some(own)) = (since, self.own) {
+            let own = self.name(own);
+            self.history.held(&own, since, now);
+        }
+    }
+}
+
+/// How long beyond the lease a host may answer before the operator is told.
+const TELL: Span = Span::from_secs(1);

@@ -1,0 +1,152 @@
+//! One address on this host: what it was ordered to be, what it is, and what it is to be next.
+use super::{Holder, Made, Output, Phase, Want};
+use crate::{time::Instant, vip::Event, wire::vip::Said};
+use alloc::{string::String, vec::Vec};
+use core::net::IpAddr;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(super) struct Local {
+    pub(super) ordered: Want,
+    pub(super) made: Want,
+    /// Why it is not what it was ordered to be.
+    pub(super) failed: Option<String>,
+    /// When what failed is tried again.
+    pub(super) retry_at: Option<Instant>,
+    pub(super) linger_until: Option<Instant>,
+    /// Since when it has this owner.
+    pub(super) owner_since: Instant,
+    /// What was said of the move under way.
+    told: Option<Phase>,
+}
+
+impl Local {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            ordered: Want::Absent,
+            made: Want::Absent,
+            failed: None,
+            retry_at: None,
+            linger_until: None,
+            owner_since: now,
+            told: None,
+        }
+    }
+
+    /// It has another owner.
+    pub(super) fn changed(&mut self, now: Instant) {
+        self.owner_since = now;
+        self.told = None;
+        self.linger_until = None;
+    }
+}
+
+impl Holder {
+    /// Returns what an address is to be on this host now.
+    fn desired(&self, address: IpAddr, local: &Local) -> Want {
+        let anticipated = self.anticipated(address);
+        if let Some(want) = anticipated {
+            return want;
+        }
+        let topic = self.table.topics().get(&address);
+        let (Some(topic), Some(own)) = (topic, self.own) else {
+            // On no bus: what is here stays, and is silent; the lease is over.
+            return local.ordered.min(Want::Silent);
+        };
+        let standby = self.table.is_formed() && self.settings.stands_by(address) && topic.candidates.contains(&own);
+        match (topic.owner == Some(own), topic.handover) {
+            (true, Some(handover)) if handover.phase == Phase::Releasing => Want::Silent,
+            (true, _) if self.closed.contains_key(&address) => Want::Silent,
+            (true, _) => Want::Held,
+            (false, Some(handover)) if handover.to == own => Want::Silent,
+            (false, _) if local.linger_until.is_some() || standby => Want::Silent,
+            (false, _) => Want::Absent,
+        }
+    }
+
+    /// Brings some addresses in line with the table.
+    pub(super) fn refresh(&mut self, now: Instant, addresses: impl Iterator<Item = IpAddr>) {
+        let mut orders = Vec::new();
+        for address in addresses {
+            let Some(local) = self.locals.get(&address) else { continue };
+            let want = self.desired(address, local);
+            let Some(local) = self.locals.get_mut(&address) else { continue };
+            let is_due = local.retry_at.is_none_or(|at| at <= now);
+            if want != local.ordered || (local.failed.is_some() && is_due) {
+                (local.ordered, local.failed, local.retry_at) = (want, None, None);
+                orders.push((address, want));
+            }
+        }
+        if !orders.is_empty() {
+            self.emit(Output::Make(orders));
+        }
+        self.tell();
+    }
+
+    pub(super) fn refresh_all(&mut self, now: Instant) {
+        let all = self.locals.keys().copied().collect::<Vec<_>>();
+        self.refresh(now, all.into_iter());
+    }
+
+    pub(super) fn on_made(&mut self, now: Instant, made: Vec<Made>) {
+        let mut unable = Vec::new();
+        for Made { address, now: is, failed } in made {
+            let Some(local) = self.locals.get_mut(&address) else { continue };
+            local.made = is;
+            if let Some(why) = failed {
+                if local.failed.is_none() {
+                    unable.push(address);
+                    self.outputs.push_back(Output::Event(Event::Failed { address, why: why.clone() }));
+                }
+                local.failed = Some(why);
+                local.retry_at = Some(now + self.settings.retry);
+            }
+        }
+        if !unable.is_empty() {
+            self.say(Said::Able { able: false, addresses: unable });
+        }
+        self.outage_over(now);
+        self.tell();
+    }
+
+    /// Says ready and released where it is so and was not said.
+    pub(super) fn tell(&mut self) {
+        let Some(own) = self.own.filter(|_| self.exchange.is_none()) else { return };
+        let (mut ready, mut released) = (Vec::new(), Vec::new());
+        let under_way = self.table.topics().iter().filter_map(|(address, topic)| Some((address, topic.owner, topic.handover?)));
+        for (address, owner, handover) in under_way {
+            let Some(local) = self.locals.get_mut(address) else { continue };
+            match handover.phase {
+                Phase::Preparing if handover.to == own && local.made >= Want::Silent && local.told.is_none() => {
+                    local.told = Some(Phase::Preparing);
+                    ready.push(*address);
+                }
+                Phase::Releasing if owner == Some(own) && local.made <= Want::Silent && local.told != Some(Phase::Releasing) => {
+                    local.told = Some(Phase::Releasing);
+                    released.push(*address);
+                }
+                Phase::Preparing | Phase::Releasing => {}
+            }
+        }
+        if !ready.is_empty() {
+            self.say(Said::Ready(ready));
+        }
+        if !released.is_empty() {
+            self.say(Said::Released(released));
+        }
+    }
+
+    /// Forgets what was said of moves: the table is another one.
+    pub(super) fn untell(&mut self) {
+        self.locals.values_mut().for_each(|local| local.told = None);
+    }
+
+    /// A device lost its carrier, or has it again: what is on it cannot be held, or can.
+    pub(super) fn on_link(&mut self, interface: &str, up: bool) {
+        let on_it = self.settings.interfaces.iter().filter(|(_, own)| &***own == interface);
+        let addresses = on_it.map(|(address, _)| *address).collect::<Vec<_>>();
+        if !addresses.is_empty() {
+            self.say(Said::Able { able: up, addresses });
+        }
+    }
+}

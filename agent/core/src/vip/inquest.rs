@@ -1,0 +1,79 @@
+//! Whether a node that fell silent still answers for its addresses: asked on the wire, until nobody needs to know.
+use super::facts::Mac;
+use crate::time::{Instant, Span};
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(super) struct Inquest {
+    /// Addresses that are asked for.
+    pub(super) sample: Vec<IpAddr>,
+    pub(super) state: State,
+    /// Since when the host has answered without its node being heard.
+    pub(super) alive_since: Option<Instant>,
+    /// It was told that it answers.
+    pub(super) told: bool,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// The question with this number is on the wire.
+    Asking(u64),
+    /// Nobody answered.
+    Silent(Instant),
+    /// Somebody did, or nothing could be asked; it is asked again then.
+    Alive(Instant),
+}
+
+impl Inquest {
+    /// Returns one that asks for some of these.
+    pub(super) fn new(id: u64, addresses: &[IpAddr]) -> Self {
+        Self { sample: sample(addresses), state: State::Asking(id), alive_since: None, told: false }
+    }
+
+    /// Tells whether nobody answered, a moment ago.
+    pub(super) fn is_silent(&self, now: Instant) -> bool {
+        matches!(self.state, State::Silent(at) if now.since(at) <= FRESH)
+    }
+
+    /// Returns when to ask again.
+    pub(super) fn ask_at(&self) -> Option<Instant> {
+        match self.state {
+            State::Alive(at) => Some(at),
+            State::Asking(_) | State::Silent(_) => None,
+        }
+    }
+
+    /// The wire has answered, or not.
+    pub(super) fn take(&mut self, now: Instant, asked: bool, answered: Option<(IpAddr, Mac)>) {
+        self.state = match (asked, answered) {
+            (true, None) => State::Silent(now),
+            (false, None) => State::Alive(now + AGAIN),
+            (_, Some(_)) => {
+                self.alive_since.get_or_insert(now);
+                State::Alive(now + AGAIN)
+            }
+        };
+    }
+}
+
+/// Returns some of many, spread over all.
+fn sample(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    let step = addresses.len().div_ceil(SAMPLE).max(1);
+    addresses.iter().step_by(step).copied().collect()
+}
+
+/// Addresses asked for at once. chosen: a host that answers for one of its addresses answers for all; eight, so that one
+/// that an operator has just removed by hand is not the only witness.
+const SAMPLE: usize = 8;
+/// Time between two questions for an address.
+pub(super) const EVERY: Span = Span::from_ms(2);
+/// Time without an answer after which nobody answers. chosen: four questions, done when heartbeats 10 ms apart make a doubt a suspicion; a kernel answers in an interrupt, within a
+/// fraction of a millisecond on an idle host and in a few on one whose processors are all busy.
+pub(super) const LASTING: Span = Span::from_ms(8);
+/// Pause before a host that answers is asked again. chosen: it falls silent when its lease ends; that is noticed soon.
+const AGAIN: Span = Span::from_ms(10);
+/// Age up to which silence is evidence.
+const FRESH: Span = Span::from_ms(60);

@@ -1,0 +1,190 @@
+//! Until when this node's kernel may answer for its addresses. Kept by the thread of the heartbeats, which nothing blocks.
+//!
+//! The lease is one instant in memory that the kernel program reads: when it has passed, the host is silent, whoever is
+//! alive. It is renewed while the cluster thread allows this *generation* of it. A generation ends, and the kernel is
+//! silenced at once, when others may have begun to act without this node: it heard no majority of them for as long as it
+//! takes them to doubt it, or it did not run for that long. Only what they confirm after that makes the next one valid.
+use super::Settings;
+use crate::time::{Instant, Span};
+
+/// What the keeper goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// For how long each renewal lasts.
+    pub lease: Span,
+    /// Silence of this node after which others doubt it.
+    pub doubt: Span,
+    /// Nodes of the cluster that must hear each other, this one included; 0 when a part alone may go on.
+    pub enough: usize,
+}
+
+/// What to do about the lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Leave it.
+    Nothing,
+    /// It lasts until then.
+    Renew(Instant),
+    /// It is over.
+    Revoke,
+}
+
+/// What the cluster thread must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct News {
+    /// The generation that it may allow next.
+    pub generation: u64,
+    /// Enough nodes are heard.
+    pub contact: bool,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Keeper {
+    rules: Rules,
+    generation: u64,
+    /// When it was renewed last, while it is valid.
+    renewed: Option<Instant>,
+    contact: bool,
+    news: bool,
+}
+
+impl Rules {
+    /// Returns the rules of a node with these settings whose heartbeats are so far apart.
+    pub fn new(settings: &Settings, interval: Span) -> Self {
+        let enough = (1..=settings.voters).find(|nodes| settings.is_enough(*nodes)).unwrap_or(settings.voters);
+        let enough = if settings.partition == super::Partition::EachSide { 0 } else { enough };
+        Self { lease: settings.lease, doubt: crate::group::detector::doubt(interval), enough }
+    }
+
+    /// Longest time between two renewals that nobody else can have noticed.
+    fn patience(&self) -> Span {
+        self.doubt.min(self.lease)
+    }
+}
+
+impl Keeper {
+    /// Returns a keeper whose lease is not valid.
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, generation: 1, renewed: None, contact: false, news: true }
+    }
+
+    /// Takes other rules.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+    }
+
+    /// Time has passed. `heard` peers are heard; the cluster thread allows generation `allowed`, 0 for none, and last
+    /// said so, or anything, at `alive`.
+    pub fn tick(&mut self, now: Instant, heard: usize, allowed: u64, alive: Instant) -> Act {
+        let contact = heard + 1 >= self.rules.enough;
+        self.news |= contact != self.contact;
+        self.contact = contact;
+        let Some(renewed) = self.renewed else {
+            if allowed != self.generation || !contact {
+                return Act::Nothing;
+            }
+            self.renewed = Some(now);
+            return Act::Renew(now + self.rules.lease);
+        };
+        if allowed != self.generation {
+            self.renewed = None;
+            return Act::Revoke;
+        }
+        if !contact || now.since(renewed) > self.rules.patience() {
+            self.renewed = None;
+            self.generation += 1;
+            self.news = true;
+            return Act::Revoke;
+        }
+        // A cluster thread that does not run may have missed that this node lost everything.
+        if now.since(alive) > Span::from_ns(self.rules.lease.as_ns() / 2) {
+            return Act::Nothing;
+        }
+        self.renewed = Some(now);
+        Act::Renew(now + self.rules.lease)
+    }
+
+    /// Returns when it must be called again at the latest.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let often = Span::from_ns(self.rules.patience().as_ns() / 4);
+        self.renewed.map(|renewed| renewed + often)
+    }
+
+    /// Returns what the cluster thread must know and does not know yet.
+    pub fn poll(&mut self) -> Option<News> {
+        core::mem::take(&mut self.news).then_some(News { generation: self.generation, contact: self.contact })
+    }
+
+    /// What [`poll`](Self::poll) returned could not be handed on.
+    pub fn keep_news(&mut self) {
+        self.news = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: Rules = Rules { lease: Span::from_ms(500), doubt: Span::from_ms(25), enough: 2 };
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_ns(1_000_000_000) + Span::from_ms(ms)
+    }
+
+    fn valid() -> Keeper {
+        let mut keeper = Keeper::new(RULES);
+        assert_eq!(keeper.tick(at(0), 2, 1, at(0)), Act::Renew(at(500)));
+        keeper
+    }
+
+    #[test]
+    fn nothing_is_valid_before_it_is_allowed() {
+        let mut keeper = Keeper::new(RULES);
+        assert_eq!(keeper.tick(at(0), 2, 0, at(0)), Act::Nothing);
+        assert_eq!(keeper.poll(), Some(News { generation: 1, contact: true }));
+        assert_eq!(keeper.poll(), None);
+        assert_eq!(keeper.tick(at(1), 0, 1, at(0)), Act::Nothing, "allowed, but nobody is heard");
+        assert_eq!(keeper.tick(at(2), 1, 1, at(0)), Act::Renew(at(502)));
+    }
+
+    #[test]
+    fn who_hears_too_few_is_silent_at_once_and_until_it_is_allowed_again() {
+        let mut keeper = valid();
+        assert_eq!(keeper.tick(at(10), 0, 1, at(10)), Act::Revoke);
+        assert_eq!(keeper.poll(), Some(News { generation: 2, contact: false }));
+        assert_eq!(keeper.tick(at(20), 2, 1, at(20)), Act::Nothing, "the old permission is void");
+        assert_eq!(keeper.tick(at(30), 2, 2, at(30)), Act::Renew(at(530)));
+    }
+
+    #[test]
+    fn who_did_not_run_for_long_may_have_lost_everything() {
+        let mut keeper = valid();
+        assert_eq!(keeper.tick(at(25), 2, 1, at(25)), Act::Renew(at(525)));
+        assert_eq!(keeper.tick(at(51), 2, 1, at(51)), Act::Revoke);
+        assert_eq!(keeper.poll().map(|news| news.generation), Some(2));
+    }
+
+    #[test]
+    fn a_cluster_thread_that_hangs_lets_the_lease_run_out() {
+        let mut keeper = valid();
+        let mut last = at(500);
+        for ms in (10..300).step_by(10) {
+            match keeper.tick(at(ms), 2, 1, at(0)) {
+                Act::Renew(until) => last = until,
+                Act::Nothing => assert!(ms > 250),
+                Act::Revoke => assert!(ms > 270, "{ms}"),
+            }
+        }
+        assert!(last <= at(750));
+    }
+
+    #[test]
+    fn a_permission_that_is_withdrawn_ends_it_and_may_come_back() {
+        let mut keeper = valid();
+        assert_eq!(keeper.tick(at(10), 2, 0, at(10)), Act::Revoke);
+        assert_eq!(keeper.tick(at(20), 2, 1, at(20)), Act::Renew(at(520)));
+        keeper.set_rules(Rules { enough: 0, ..RULES });
+        assert_eq!(keeper.tick(at(30), 0, 1, at(30)), Act::Renew(at(530)), "each side for itself");
+    }
+}

@@ -1,0 +1,470 @@
+//! Who has what: the part of DuraVIP that is the same on every node.
+//!
+//! It changes only by what all members see in the same order, views and agreed messages; so members that began with the
+//! same table and saw the same have the same. Members that come from elsewhere get one by an exchange (`exchange`).
+//! An address that has had an owner and lost it is given to another at once; one that never had any waits for an
+//! election, which the leader calls when the view is mature.
+mod change;
+mod merge;
+#[cfg(test)]
+mod tests;
+
+use super::{
+    Handover, Offer, Offered, Phase, Safety, Topic,
+    assign::{self, Slot},
+    topic,
+};
+use crate::group::bus::MemberId;
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    vec::Vec,
+};
+use core::net::IpAddr;
+
+pub use change::{Cause, Change};
+pub use merge::Claim;
+pub(super) use merge::Report;
+
+/// A node that takes part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seat {
+    /// Its node name.
+    pub name: Arc<str>,
+    /// Epoch of its first view.
+    pub since: u64,
+    /// Its share of the addresses.
+    pub weight: u32,
+    /// What it would hold.
+    pub offer: Offer,
+    /// What of it it cannot hold now: its link is down, or the kernel refused.
+    pub unable: BTreeSet<IpAddr>,
+    /// It fell silent, and so did its kernel: it gets nothing until it has said that it is back.
+    pub fenced: bool,
+    /// It is about to leave.
+    pub leaving: bool,
+    /// It has another value of a parameter that must be the same on all: it gets nothing new.
+    pub differs: bool,
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    formed: bool,
+    seats: BTreeMap<MemberId, Seat>,
+    drained: BTreeSet<Arc<str>>,
+    topics: BTreeMap<IpAddr, Topic>,
+    /// Addresses that have lost their owner and have none.
+    orphans: BTreeMap<IpAddr, Orphan>,
+    changes: Vec<Change>,
+}
+
+/// Who had an address that nobody has.
+#[derive(Clone, Copy, Debug)]
+struct Orphan {
+    from: Option<MemberId>,
+    cause: Cause,
+    clean: bool,
+}
+
+impl Table {
+    /// Tells whether there has been an election.
+    pub fn is_formed(&self) -> bool {
+        self.formed
+    }
+
+    /// Returns the nodes that take part.
+    pub fn seats(&self) -> &BTreeMap<MemberId, Seat> {
+        &self.seats
+    }
+
+    /// Returns the names of nodes that are to have nothing.
+    pub fn drained(&self) -> &BTreeSet<Arc<str>> {
+        &self.drained
+    }
+
+    /// Returns all addresses.
+    pub fn topics(&self) -> &BTreeMap<IpAddr, Topic> {
+        &self.topics
+    }
+
+    /// Returns the node's name, for people.
+    pub fn name(&self, member: MemberId) -> Arc<str> {
+        self.seats.get(&member).map_or_else(|| alloc::format!("member {member}").into(), |seat| seat.name.clone())
+    }
+
+    /// Returns the member with a node name.
+    pub fn named(&self, name: &str) -> Option<MemberId> {
+        self.seats.iter().find(|(_, seat)| seat.name.eq_ignore_ascii_case(name)).map(|(member, _)| *member)
+    }
+
+    /// Takes what has changed since the last call.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        core::mem::take(&mut self.changes)
+    }
+
+    /// Tells whether a node may be given an address that it offers.
+    pub fn is_able(&self, member: MemberId, address: IpAddr) -> bool {
+        self.seats.get(&member).is_some_and(|seat| {
+            let away = seat.fenced || seat.leaving || seat.differs || self.is_drained(&seat.name);
+            !away && !seat.unable.contains(&address)
+        })
+    }
+
+    fn is_drained(&self, name: &str) -> bool {
+        self.drained.iter().any(|drained| drained.eq_ignore_ascii_case(name))
+    }
+
+    /// These are the members from now on; who is not in the table has no part in it yet.
+    pub(super) fn set_members(&mut self, members: &BTreeMap<MemberId, bool>) {
+        self.seats.retain(|member, _| members.contains_key(member));
+        for (member, seat) in &mut self.seats {
+            seat.differs = members.get(member).copied().unwrap_or_default();
+        }
+        self.judge(Cause::Departed, false);
+    }
+
+    /// A node would hold other addresses from now on.
+    pub(super) fn set_offer(&mut self, member: MemberId, offer: Offer, weight: u32) {
+        let Some(seat) = self.seats.get_mut(&member) else { return };
+        (seat.offer, seat.weight) = (offer, weight);
+        let offered = seat.offer.iter().map(|offered| offered.address).collect::<BTreeSet<_>>();
+        seat.unable.retain(|address| offered.contains(address));
+        // It has stopped answering for what it no longer offers before it said so.
+        self.judge(Cause::Reconfigured, true);
+    }
+
+    /// A node can, or cannot, hold some of its addresses. It has stopped answering for them before it said so.
+    pub(super) fn set_able(&mut self, member: MemberId, addresses: &[IpAddr], able: bool) {
+        let Some(seat) = self.seats.get_mut(&member) else { return };
+        for address in addresses {
+            if able {
+                seat.unable.remove(address);
+            } else if seat.offer.binary_search_by_key(address, |offered| offered.address).is_ok() {
+                seat.unable.insert(*address);
+            }
+        }
+        self.judge(Cause::Unable, true);
+    }
+
+    /// A node fell silent and its kernel answers for nothing any more: others get what it had.
+    pub(super) fn take_over(&mut self, member: MemberId) {
+        let Some(seat) = self.seats.get_mut(&member).filter(|seat| !seat.fenced) else { return };
+        seat.fenced = true;
+        self.judge(Cause::Silent, false);
+    }
+
+    /// A node that was silent is back.
+    pub(super) fn welcome(&mut self, member: MemberId) {
+        if let Some(seat) = self.seats.get_mut(&member) {
+            seat.fenced = false;
+        }
+        self.judge(Cause::Elected, true);
+    }
+
+    /// Names a node that is to have nothing, or may have again.
+    pub(super) fn drain(&mut self, name: &str, on: bool) {
+        self.drained.retain(|drained| !drained.eq_ignore_ascii_case(name));
+        if on {
+            self.drained.insert(name.into());
+            let members = self.seats.iter().filter(|(_, seat)| seat.name.eq_ignore_ascii_case(name));
+            let members = members.map(|(member, _)| *member).collect::<Vec<_>>();
+            members.into_iter().for_each(|member| self.empty(member, Cause::Drained));
+        }
+        self.judge(Cause::Drained, true);
+    }
+
+    /// A node is about to leave.
+    pub(super) fn leave(&mut self, member: MemberId) {
+        let Some(seat) = self.seats.get_mut(&member) else { return };
+        seat.leaving = true;
+        self.empty(member, Cause::Left);
+        self.judge(Cause::Left, true);
+    }
+
+    /// An operator wants addresses on a node. Those that it cannot have stay.
+    pub(super) fn ask_for(&mut self, addresses: &[IpAddr], to: MemberId) {
+        for address in addresses {
+            self.hand_over(*address, to, Cause::Moved);
+        }
+        self.follow();
+    }
+
+    /// The view is mature: every address gets an owner, preferred ones go home.
+    pub(super) fn elect(&mut self) {
+        self.formed = true;
+        self.fill(true);
+        let (addresses, slots) = self.slots();
+        let members = self.seats.keys().copied().collect::<Vec<_>>();
+        for (at, to) in assign::homeward(&slots) {
+            self.hand_over(addresses[at], members[to], Cause::Preferred);
+        }
+        self.follow();
+    }
+
+    /// Loads are to be evened by about `most` moves. Nothing is done while others are under way.
+    pub(super) fn balance(&mut self, most: usize) {
+        if !self.formed || self.topics.values().any(|topic| topic.handover.is_some()) {
+            return;
+        }
+        let (addresses, slots) = self.slots();
+        let members = self.seats.keys().copied().collect::<Vec<_>>();
+        for (at, to) in assign::balance(&slots, &self.weights(), most) {
+            self.hand_over(addresses[at], members[to], Cause::Balanced);
+        }
+        self.follow();
+    }
+
+    /// A node has put addresses on its host, silent.
+    pub(super) fn ready(&mut self, sender: MemberId, addresses: &[IpAddr]) {
+        for address in addresses {
+            let handover = self.topics.get_mut(address).and_then(|topic| topic.handover.as_mut());
+            if let Some(handover) = handover.filter(|handover| handover.to == sender) {
+                handover.phase = Phase::Releasing;
+            }
+        }
+    }
+
+    /// A node answers for addresses no more.
+    pub(super) fn released(&mut self, sender: MemberId, addresses: &[IpAddr]) {
+        for address in addresses {
+            let topic = self.topics.get_mut(address).filter(|topic| topic.owner == Some(sender));
+            let Some(topic) = topic else { continue };
+            if let Some(Handover { to, phase: Phase::Releasing, cause }) = topic.handover.take_if(|handover| handover.phase == Phase::Releasing) {
+                topic.owner = Some(to);
+                self.changes.push(Change { address: *address, from: Some(sender), to: Some(to), cause, clean: true });
+            }
+        }
+        self.follow();
+    }
+
+    /// Tells whether [`balance`](Self::balance) has nothing to do.
+    pub fn is_even(&self) -> bool {
+        assign::balance(&self.slots().1, &self.weights(), 1).is_empty()
+    }
+
+    /// Returns who would get what if a node were gone.
+    pub(super) fn heirs(&self, member: MemberId) -> Vec<Change> {
+        let mut without = self.clone();
+        without.changes.clear();
+        without.take_over(member);
+        without.changes
+    }
+
+    /// Returns a number that tells tables apart.
+    pub fn digest(&self) -> u64 {
+        let mut digest = DIGEST.digest();
+        let mut put = |bytes: &[u8]| digest.update(bytes);
+        put(&[u8::from(self.formed)]);
+        for name in &self.drained {
+            put(name.as_bytes());
+            put(&[0]);
+        }
+        for (member, seat) in &self.seats {
+            put(&id_bytes(Some(*member)));
+            put(&seat.weight.to_le_bytes());
+            put(&[u8::from(seat.fenced), u8::from(seat.leaving), u8::from(seat.differs)]);
+            seat.offer.iter().for_each(|offered| digest_offered(offered, &mut put));
+            seat.unable.iter().for_each(|address| put(&address_bytes(*address)));
+        }
+        for (address, topic) in &self.topics {
+            put(&address_bytes(*address));
+            put(&id_bytes(topic.owner));
+            put(&id_bytes(topic.handover.map(|handover| handover.to)));
+            put(&[u8::from(topic.handover.is_some_and(|handover| handover.phase == Phase::Releasing))]);
+        }
+        digest.finalize()
+    }
+
+    /// Looks at all offers again, and gives what lost its owner to others.
+    fn judge(&mut self, cause: Cause, clean: bool) {
+        let offers =
+            self.seats.iter().flat_map(|(member, seat)| seat.offer.iter().map(move |offered| (*member, offered)));
+        let before = core::mem::replace(&mut self.topics, topic::of_offers(offers));
+        self.orphans.retain(|address, _| self.topics.contains_key(address));
+        for (address, Topic { owner, handover, .. }) in before {
+            let Some(topic) = self.topics.get(&address) else {
+                if owner.is_some() {
+                    self.changes.push(Change { address, from: owner, to: None, cause, clean });
+                }
+                continue;
+            };
+            let broken = topic.safety == Safety::Broken;
+            let heir = handover.filter(|handover| {
+                !broken && topic.candidates.contains(&handover.to) && self.is_able(handover.to, address)
+            });
+            let stays = owner.filter(|owner| !broken && topic.candidates.contains(owner) && self.may_stay(*owner, address));
+            let Some(topic) = self.topics.get_mut(&address) else { continue };
+            (topic.owner, topic.handover) = (stays, heir);
+            if owner == stays {
+                continue;
+            }
+            topic.handover = None;
+            if let Some(heir) = heir {
+                topic.owner = Some(heir.to);
+                self.changes.push(Change { address, from: owner, to: topic.owner, cause, clean });
+            } else if broken {
+                self.changes.push(Change { address, from: owner, to: None, cause: Cause::Broken, clean: true });
+            } else {
+                self.orphans.insert(address, Orphan { from: owner, cause, clean });
+            }
+        }
+        let lost = self.orphans.keys().copied().collect::<BTreeSet<_>>();
+        self.fill(false);
+        for address in lost.into_iter().filter(|address| self.orphans.contains_key(address)) {
+            self.changes.push(Change { address, from: self.orphans[&address].from, to: None, cause, clean });
+        }
+        self.follow();
+    }
+
+    /// Tells whether a node may go on holding what it has.
+    fn may_stay(&self, member: MemberId, address: IpAddr) -> bool {
+        self.seats.get(&member).is_some_and(|seat| !seat.fenced && !seat.unable.contains(&address))
+    }
+
+    /// Gives addresses without an owner to those that have least; those that never had one only if `all`.
+    fn fill(&mut self, all: bool) {
+        if !self.formed || (!all && self.orphans.is_empty()) {
+            return;
+        }
+        let (addresses, mut slots) = self.slots();
+        for (slot, address) in slots.iter_mut().zip(&addresses) {
+            if !all && slot.owner.is_none() && !self.orphans.contains_key(address) {
+                slot.candidates = 0;
+            }
+        }
+        let before = slots.iter().map(|slot| slot.owner).collect::<Vec<_>>();
+        assign::fill(&mut slots, &self.weights());
+        for ((slot, before), address) in slots.iter().zip(before).zip(addresses) {
+            if let (None, Some(owner)) = (before, slot.owner) {
+                self.adopt(address, owner);
+            }
+        }
+    }
+
+    /// The node with this number gets an address that nobody has.
+    fn adopt(&mut self, address: IpAddr, owner: usize) {
+        let to = self.seats.keys().nth(owner).copied();
+        let first = Orphan { from: None, cause: Cause::Elected, clean: true };
+        let Orphan { from, cause, clean } = self.orphans.remove(&address).unwrap_or(first);
+        if let Some(topic) = self.topics.get_mut(&address) {
+            topic.owner = to;
+            self.changes.push(Change { address, from, to, cause, clean });
+        }
+    }
+
+    /// Nobody is left with what a node has, if others can have it.
+    fn empty(&mut self, member: MemberId, cause: Cause) {
+        let (addresses, mut slots) = self.slots();
+        let members = self.seats.keys().copied().collect::<Vec<_>>();
+        let Some(number) = members.iter().position(|other| *other == member) else { return };
+        let its = slots.iter().map(|slot| slot.owner == Some(number)).collect::<Vec<_>>();
+        slots.iter_mut().zip(&its).filter(|(_, its)| **its).for_each(|(slot, _)| slot.owner = None);
+        assign::fill(&mut slots, &self.weights());
+        for ((slot, address), its) in slots.iter().zip(addresses).zip(its) {
+            if let (true, Some(to)) = (its, slot.owner) {
+                self.hand_over(address, members[to], cause);
+            }
+        }
+        self.follow();
+    }
+
+    /// Begins to move an address to a node that can have it.
+    fn hand_over(&mut self, address: IpAddr, to: MemberId, cause: Cause) {
+        let able = self.is_able(to, address);
+        let Some(topic) = self.topics.get_mut(&address) else { return };
+        if !able || !topic.candidates.contains(&to) || topic.safety == Safety::Broken || topic.is_for(to) {
+            return;
+        }
+        match topic.owner {
+            Some(owner) if owner == to => topic.handover = None,
+            Some(_) => topic.handover = Some(Handover { to, phase: Phase::Preparing, cause }),
+            None => {
+                let number = self.seats.keys().position(|member| *member == to);
+                if let Some(number) = number {
+                    self.adopt(address, number);
+                }
+            }
+        }
+    }
+
+    /// Addresses that follow others go where those are, or are about to go.
+    fn follow(&mut self) {
+        let wanted = |topic: &Topic| {
+            let target = self.topics.get(&topic.follow?)?;
+            target.handover.map(|handover| handover.to).or(target.owner)
+        };
+        let followers = self.topics.iter().filter(|(_, topic)| topic.follow.is_some());
+        let moves = followers.filter_map(|(address, topic)| Some((*address, wanted(topic)?)));
+        for (address, to) in moves.collect::<Vec<_>>() {
+            self.hand_over(address, to, Cause::Followed);
+        }
+    }
+
+    /// Returns the addresses that move on their own, and each as a slot; nodes are numbered in the order of the seats.
+    fn slots(&self) -> (Vec<IpAddr>, Vec<Slot>) {
+        let number = |member: MemberId| self.seats.keys().position(|other| *other == member);
+        let able = self.seats.values().map(|seat| {
+            !(seat.fenced || seat.leaving || seat.differs || self.is_drained(&seat.name))
+        });
+        let able = able.collect::<Vec<_>>();
+        let slot = |(address, topic): (&IpAddr, &Topic)| {
+            let may = |(number, (member, seat)): (usize, (&MemberId, &Seat))| {
+                let may = able[number] && topic.candidates.contains(member) && !seat.unable.contains(address);
+                u64::from(may) << number
+            };
+            let candidates = self.seats.iter().enumerate().map(may).sum();
+            let owner = topic.handover.map(|handover| handover.to).or(topic.owner);
+            let preference = topic.preference.as_deref().and_then(|name| self.named(name)).and_then(number);
+            (*address, Slot { candidates, owner: owner.and_then(number), preference })
+        };
+        let free = |(_, topic): &(&IpAddr, &Topic)| topic.follow.is_none() && topic.safety != Safety::Broken;
+        self.topics.iter().filter(free).map(slot).unzip()
+    }
+
+    fn weights(&self) -> Vec<u32> {
+        self.seats.values().map(|seat| seat.weight).collect()
+    }
+}
+
+fn digest_offered(offered: &Offered, put: &mut impl FnMut(&[u8])) {
+    put(&address_bytes(offered.address));
+    for (mark, names) in [(1, &offered.bindings), (2, &offered.services)] {
+        for name in names.iter() {
+            put(&[mark]);
+            put(name.as_bytes());
+        }
+    }
+    put(&[3]);
+    put(offered.preference.as_deref().unwrap_or_default().as_bytes());
+    put(&[4]);
+    if let Some(follow) = offered.follow {
+        put(&address_bytes(follow));
+    }
+}
+
+fn address_bytes(address: IpAddr) -> [u8; 17] {
+    let mut bytes = [0; 17];
+    match address {
+        IpAddr::V4(ip) => bytes[1..5].copy_from_slice(&ip.octets()),
+        IpAddr::V6(ip) => {
+            bytes[0] = 1;
+            bytes[1..].copy_from_slice(&ip.octets());
+        }
+    }
+    bytes
+}
+
+fn id_bytes(member: Option<MemberId>) -> [u8; 9] {
+    let mut bytes = [0; 9];
+    if let Some(MemberId { host, process }) = member {
+        bytes[0] = 1;
+        bytes[1..5].copy_from_slice(&host.to_le_bytes());
+        bytes[5..].copy_from_slice(&process.to_le_bytes());
+    }
+    bytes
+}
+
+/// CRC-64/XZ: tells differing tables apart; nothing relies on it against an enemy.
+const DIGEST: crc::Crc<u64> = crc::Crc::<u64>::new(&crc::CRC_64_XZ);
+const _: () = assert!(crate::bounds::NODES_MAX <= 64);

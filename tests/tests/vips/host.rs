@@ -1,0 +1,302 @@
+//! One host: its kernel, and the process on it with the machines of the core, driven as the daemon drives them.
+use super::lan::Kernel;
+use convoy_core::{
+    group::{
+        bus::{Bus as _, Event, Unsent},
+        detector,
+        membership::{Membership, Output as Agreed},
+        view::{Card, Role},
+    },
+    time::{Instant, Span},
+    vip::{
+        Holder, Input, Made, Offered, Output, Settings, Want,
+        lease::{Act, Keeper, Rules},
+    },
+    wire,
+};
+use lab::{
+    bus_model::{SimBus, World},
+    prng::Prng,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
+
+/// Time between heartbeats.
+pub(super) const BEAT: Span = Span::from_ms(10);
+
+/// What all hosts of a run are.
+#[derive(Clone, Debug)]
+pub(super) struct Site {
+    pub(super) hosts: usize,
+    pub(super) addresses: usize,
+    pub(super) standby: bool,
+    pub(super) settings: Settings,
+}
+
+/// A question on the wire.
+#[derive(Debug)]
+pub(super) struct Probe {
+    pub(super) id: u64,
+    pub(super) addresses: Vec<IpAddr>,
+    pub(super) until: Instant,
+}
+
+/// What is known of another host's heartbeats.
+#[derive(Clone, Copy, Debug)]
+struct Beats {
+    heard: Instant,
+    told: u8,
+}
+
+/// See the module.
+pub(super) struct Host {
+    number: usize,
+    pub(super) kernel: Kernel,
+    /// The process runs.
+    pub(super) up: bool,
+    pub(super) stalled_until: Instant,
+    pub(super) holder: Holder,
+    membership: Membership,
+    keeper: Keeper,
+    allowed: u64,
+    bus: SimBus,
+    unsent: VecDeque<Vec<u8>>,
+    /// Netlink: what was ordered, and when it will be done.
+    orders: VecDeque<(Instant, Vec<(IpAddr, Want)>)>,
+    pub(super) probes: Vec<Probe>,
+    beats: BTreeMap<usize, Beats>,
+    beat_at: Instant,
+    life: u64,
+    pub(super) lag: u64,
+    pub(super) takeovers: u64,
+}
+
+pub(super) fn name(number: usize) -> Arc<str> {
+    format!("n{number}").into()
+}
+
+pub(super) fn address(number: usize) -> IpAddr {
+    let number = u8::try_from(number + 1).unwrap();
+    Ipv4Addr::new(192, 0, 2, number).into()
+}
+
+fn card(number: usize, life: u64) -> Card {
+    Card {
+        role: Role::Node,
+        incarnation: life,
+        name: name(number),
+        subcluster: "default".into(),
+        version: "sim".into(),
+        address: None,
+        groups: ["ec_cluster".into()].into(),
+        parameters: [].into(),
+    }
+}
+
+/// Each address is offered by most hosts, some are preferred somewhere, one follows another.
+fn settings(site: &Site, number: usize) -> Settings {
+    let offers = |at: usize| site.hosts < 3 || (at + number) % 7 != 6;
+    let offered = (0..site.addresses).filter(|at| offers(*at)).map(|at| Offered {
+        address: address(at),
+        bindings: [format!("b{at}").into()].into(),
+        services: [].into(),
+        preference: (at % 5 == 4).then(|| name(at % site.hosts)),
+        follow: (at == 3).then(|| address(0)),
+    });
+    let offer = offered.collect::<Arc<[_]>>();
+    let interfaces = offer.iter().map(|offered| (offered.address, "eth0".into())).collect();
+    let standby = if site.standby { ["eth0".into()].into() } else { BTreeSet::new() };
+    Settings { offer, interfaces, standby, voters: site.hosts, ..site.settings.clone() }
+}
+
+impl Host {
+    pub(super) fn new(site: &Site, number: usize, world: &World, now: Instant) -> Self {
+        let settings = settings(site, number);
+        let mut bus = world.bus(number);
+        bus.join();
+        Self {
+            number,
+            kernel: Kernel { up: true, ..Kernel::default() },
+            up: true,
+            stalled_until: now,
+            keeper: Keeper::new(Rules::new(&settings, BEAT)),
+            allowed: 0,
+            holder: Holder::new(settings, now),
+            membership: Membership::new(card(number, 1)),
+            bus,
+            unsent: VecDeque::new(),
+            orders: VecDeque::new(),
+            probes: Vec::new(),
+            beats: BTreeMap::new(),
+            beat_at: now,
+            life: 1,
+            lag: 0,
+            takeovers: 0,
+        }
+    }
+
+    /// A new process on the same host; before it joins it removes what the last one left.
+    pub(super) fn restart(&mut self, site: &Site, world: &World, now: Instant) {
+        let kernel = std::mem::take(&mut self.kernel);
+        let (life, takeovers) = (self.life + 1, self.takeovers);
+        *self = Self::new(site, self.number, world, now);
+        self.membership = Membership::new(card(self.number, life));
+        (self.life, self.takeovers) = (life, takeovers);
+        self.kernel = Kernel { up: true, addresses: BTreeMap::new(), ..kernel };
+        self.kernel.lease = Instant::default();
+    }
+
+    pub(super) fn runs(&self, now: Instant) -> bool {
+        self.up && self.kernel.up && now >= self.stalled_until
+    }
+
+    /// Tells whether a heartbeat is due.
+    pub(super) fn beats(&mut self, now: Instant) -> bool {
+        if !self.runs(now) || now < self.beat_at {
+            return false;
+        }
+        self.beat_at = now + BEAT;
+        true
+    }
+
+    pub(super) fn hear(&mut self, from: usize, now: Instant) {
+        let before = self.beats.insert(from, Beats { heard: now, told: 0 });
+        if before.is_some_and(|beats| beats.told > 0) && self.runs(now) {
+            self.holder.handle(now, Input::Heard(&name(from)));
+        }
+    }
+
+    /// The process did not run for so long: what it could not hear is no evidence.
+    pub(super) fn excuse(&mut self, late: Span) {
+        self.beats.values_mut().for_each(|beats| beats.heard = beats.heard + late);
+    }
+
+    /// Judges silence, keeps the lease, as the thread of the heartbeats does.
+    pub(super) fn pulse(&mut self, now: Instant) {
+        let mut heard = 0;
+        for (from, beats) in self.beats.clone() {
+            let silent = now.since(beats.heard);
+            let level = u8::from(silent >= detector::doubt(BEAT)) + u8::from(silent >= detector::patience(BEAT));
+            heard += usize::from(level == 0);
+            if level > beats.told {
+                self.beats.insert(from, Beats { told: level, ..beats });
+                let name = name(from);
+                self.holder.handle(now, if level == 1 { Input::Doubt(&name) } else { Input::Suspect(&name) });
+            }
+        }
+        match self.keeper.tick(now, heard, self.allowed, now) {
+            Act::Nothing => {}
+            Act::Renew(until) => self.kernel.lease = until,
+            Act::Revoke => self.kernel.lease = Instant::default(),
+        }
+        if let Some(news) = self.keeper.poll() {
+            self.holder.handle(now, Input::Lease { generation: news.generation, contact: news.contact });
+        }
+    }
+
+    /// Reads a few events of the bus.
+    pub(super) fn turn(&mut self, now: Instant, prng: &mut Prng, trace: bool) {
+        for _ in 0..prng.within(1..=6) {
+            self.send();
+            let Some(event) = self.bus.poll() else { break };
+            if let Event::Lost(_) = event {
+                self.unsent.clear();
+            }
+            let id = self.bus.id();
+            let given = self.membership.handle(id, &event);
+            // Views come of what was delivered before.
+            let said = match given {
+                Some((sender, wire::Agreed::Vip(said))) => Some((sender, said)),
+                Some(_) | None => None,
+            };
+            self.collect_membership(now, trace);
+            if let Some((sender, said)) = said {
+                if trace {
+                    println!("{:>6} n{} <- {sender}: {}", now.as_ns() / 1_000_000, self.number, brief(&said));
+                }
+                self.holder.handle(now, Input::Said(sender, said));
+            }
+        }
+        self.send();
+    }
+
+    fn collect_membership(&mut self, now: Instant, trace: bool) {
+        while let Some(output) = self.membership.poll_output() {
+            match output {
+                Agreed::Multicast(message) => self.unsent.push_front(message),
+                Agreed::View(view) => {
+                    if trace {
+                        let members = view.members.values().map(|member| format!("{}={}", member.card.name, member.id));
+                        println!("{:>6} n{} view {} of {:?}", now.as_ns() / 1_000_000, self.number, view.epoch, members.collect::<Vec<_>>());
+                    }
+                    self.holder.handle(now, Input::View(view));
+                }
+                Agreed::Lost(_) => self.holder.handle(now, Input::Lost),
+                Agreed::Garbage(member, error) => unreachable!("{member}: {error}"),
+            }
+        }
+    }
+
+    fn send(&mut self) {
+        while let Some(message) = self.unsent.front() {
+            match self.bus.multicast(message) {
+                Ok(()) => self.unsent.pop_front(),
+                Err(Unsent::Full) => return,
+                Err(Unsent::Absent) => return self.unsent.clear(),
+                Err(Unsent::TooLong) => unreachable!("{} bytes", message.len()),
+            };
+        }
+    }
+
+    /// Carries out what the holder wants; netlink takes its time.
+    pub(super) fn carry_out(&mut self, now: Instant, prng: &mut Prng, trace: bool) {
+        while let Some(output) = self.holder.poll_output() {
+            if trace {
+                match &output {
+                    Output::Say(said) => println!("{:>6} n{} -> {}", now.as_ns() / 1_000_000, self.number, brief(said)),
+                    other => println!("{:>6} n{} {other:?}", now.as_ns() / 1_000_000, self.number),
+                }
+            }
+            match output {
+                Output::Say(said) => self.unsent.push_back(wire::Agreed::Vip(said).emit()),
+                Output::Make(orders) => {
+                    let at = now + Span::from_ms(prng.within(0..=self.lag));
+                    let last = self.orders.back().map_or(at, |(last, _)| at.max(*last));
+                    self.orders.push_back((last, orders));
+                }
+                Output::Probe { id, addresses, every: _, lasting } => {
+                    self.probes.push(Probe { id, addresses, until: now + lasting });
+                }
+                Output::Allow(generation) => self.allowed = generation,
+                Output::Forbid => {
+                    self.allowed = 0;
+                }
+                Output::Event(event) => {
+                    self.takeovers += u64::from(matches!(event, convoy_core::vip::Event::TakenOver { .. }));
+                }
+                Output::Announce(_) | Output::Left => {}
+            }
+        }
+    }
+
+    /// The kernel has done what was ordered some time ago.
+    pub(super) fn netlink(&mut self, now: Instant) {
+        while self.orders.front().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, orders)) = self.orders.pop_front() else { return };
+            let made = orders.into_iter().map(|(address, want)| {
+                self.kernel.addresses.insert(address, want);
+                Made { address, now: want, failed: None }
+            });
+            let made = made.collect();
+            self.holder.handle(now, Input::Made(made));
+        }
+    }
+}
+
+fn brief(said: &wire::vip::Said) -> String {
+    let text = format!("{said:?}");
+    text.chars().take(160).collect()
+}

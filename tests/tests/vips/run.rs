@@ -1,0 +1,306 @@
+//! One run: a site, a seed, what happens, and what must hold all the while.
+use super::{
+    host::{self, Host, Site},
+    lan::Lan,
+};
+use convoy_core::{
+    time::{Instant, Span},
+    vip::{Input, Partition, Settings},
+};
+use lab::{
+    bus_model::{Options, World},
+    prng::Prng,
+};
+use std::collections::BTreeMap;
+
+/// Virtual time in which things happen, and in which the world must come to rest afterwards.
+const TROUBLE: u64 = 3_000;
+const REST: u64 = 6_000;
+const TICK: Span = Span::from_ms(1);
+
+/// A world that does not do what the machines rely on, to see whether somebody notices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Defect {
+    /// Nobody ever answers a question on the wire.
+    WireIsMute,
+    /// Kernels answer although their lease has run out.
+    LeaseIsIgnored,
+}
+
+/// What came of a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) faults: u64,
+    pub(super) takeovers: u64,
+    pub(super) moves: u64,
+}
+
+pub(super) struct Run {
+    seed: u64,
+    prng: Prng,
+    site: Site,
+    world: World,
+    lan: Lan,
+    hosts: Vec<Host>,
+    now: Instant,
+    defect: Option<Defect>,
+    trace: bool,
+    /// The last time when some way was cut in one direction only.
+    one_way: Instant,
+    outcome: Outcome,
+}
+
+impl Run {
+    pub(super) fn new(seed: u64, defect: Option<Defect>) -> Self {
+        let mut prng = Prng::new(seed);
+        let hosts = 2 + prng.index(4);
+        let settings = Settings {
+            mature: Span::from_ms(200),
+            balance_interval: Span::from_ms(300),
+            balance_set: 1 + u32::try_from(prng.below(4)).unwrap_or(0),
+            retry: Span::from_ms(500),
+            partition: Partition::Quorum,
+            ..Settings::default()
+        };
+        let site = Site { hosts, addresses: 1 + prng.index(12), standby: prng.per_mille(500), settings };
+        let world = World::new(prng.next(), Options { processes: hosts, queue_max: 64, alarms_per_mille: 2, ..Options::default() });
+        let now = Instant::from_ns(1_000_000_000);
+        let all = (0..hosts).map(|number| Host::new(&site, number, &world, now)).collect();
+        Self {
+            seed,
+            prng,
+            lan: Lan::new(hosts),
+            site,
+            world,
+            hosts: all,
+            now,
+            defect,
+            trace: std::env::var_os("CONVOY_TRACE").is_some(),
+            one_way: Instant::default(),
+            outcome: Outcome::default(),
+        }
+    }
+
+    pub(super) fn go(mut self) -> Outcome {
+        for _ in 0..TROUBLE {
+            self.maybe_happen();
+            self.tick();
+        }
+        self.rest();
+        self.outcome.takeovers = self.hosts.iter().map(|host| host.takeovers).sum();
+        self.outcome
+    }
+
+    fn tick(&mut self) {
+        self.now = self.now + TICK;
+        let now = self.now;
+        for _ in 0..self.prng.within(0..=20) {
+            self.world.step();
+        }
+        if self.lan.is_cut_one_way() {
+            self.one_way = now;
+        }
+        for from in 0..self.hosts.len() {
+            if !self.hosts[from].beats(now) {
+                continue;
+            }
+            for to in 0..self.hosts.len() {
+                if to != from && self.hosts[to].kernel.up && self.lan.reaches(from, to) {
+                    self.hosts[to].hear(from, now);
+                }
+            }
+        }
+        self.answer_probes();
+        for host in &mut self.hosts {
+            if !host.runs(now) {
+                continue;
+            }
+            host.netlink(now);
+            host.pulse(now);
+            host.turn(now, &mut self.prng, self.trace);
+            if host.holder.next_deadline().is_some_and(|at| at <= now) {
+                host.holder.handle(now, Input::Timeout);
+            }
+            host.carry_out(now, &mut self.prng, self.trace);
+            host.netlink(now);
+        }
+        self.check();
+    }
+
+    fn answer_probes(&mut self) {
+        let now = self.now;
+        for asking in 0..self.hosts.len() {
+            if !self.hosts[asking].runs(now) {
+                continue;
+            }
+            let mut done = Vec::new();
+            for (at, probe) in self.hosts[asking].probes.iter().enumerate() {
+                let answers = |other: usize| {
+                    let there = other != asking && self.lan.reaches(asking, other) && self.lan.reaches(other, asking);
+                    let kernel = &self.hosts[other].kernel;
+                    let address = probe.addresses.iter().find(|address| kernel.answers(now, **address));
+                    address.filter(|_| there).copied()
+                };
+                let answer = (0..self.hosts.len()).find_map(answers);
+                let answer = answer.filter(|_| self.defect != Some(Defect::WireIsMute));
+                if answer.is_some() || now >= probe.until {
+                    done.push((at, probe.id, answer.map(|address| (address, [2, 0, 0, 0, 0, 1]))));
+                }
+            }
+            for (at, id, answered) in done.into_iter().rev() {
+                self.hosts[asking].probes.remove(at);
+                self.hosts[asking].holder.handle(now, Input::Probed { id, asked: true, answered });
+            }
+        }
+    }
+
+    /// No address is answered for by two hosts that a third one may hear.
+    fn check(&self) {
+        let now = self.now;
+        let mut answering = BTreeMap::<_, Vec<usize>>::new();
+        for (number, host) in self.hosts.iter().enumerate() {
+            for address in host.kernel.addresses.keys() {
+                let lease_ignored = self.defect == Some(Defect::LeaseIsIgnored);
+                let when = if lease_ignored { Instant::from_ns(1) } else { now };
+                if host.kernel.answers(when, *address) {
+                    answering.entry(*address).or_default().push(number);
+                }
+            }
+        }
+        for (address, hosts) in answering {
+            for (at, a) in hosts.iter().enumerate() {
+                let other = hosts[at + 1..].iter().find(|b| self.lan.same_segment(*a, **b));
+                // While a way is cut in one direction the two are not on one segment, and for a moment after that.
+                let lame = now.since(self.one_way) < AFTER_ONE_WAY;
+                if let (Some(other), false) = (other, lame) {
+                    let ms = now.as_ns() / 1_000_000;
+                    unreachable!("seed {}: at {ms} ms n{a} and n{other} both answer for {address}", self.seed);
+                }
+            }
+        }
+    }
+
+    fn maybe_happen(&mut self) {
+        if !self.prng.per_mille(8) {
+            return;
+        }
+        self.outcome.faults += 1;
+        let now = self.now;
+        let n = self.prng.index(self.hosts.len());
+        let all = (0..self.hosts.len()).collect::<Vec<_>>();
+        match self.prng.below(100) {
+            0..=14 => {
+                let cut = self.prng.index(all.len() + 1);
+                self.world.partition(&[&all[..cut], &all[cut..]]);
+                self.lan.partition(&[&all[..cut], &all[cut..]]);
+                self.note(&format!("partition at {cut}"));
+            }
+            15..=17 => {
+                let to = self.prng.index(all.len());
+                self.lan.cut(n, to);
+                self.note(&format!("n{to} does not hear n{n}"));
+            }
+            18..=41 => {
+                self.world.heal();
+                self.lan.heal();
+                self.note("heal");
+            }
+            42..=49 if self.hosts[n].up => {
+                self.world.crash(n);
+                self.hosts[n].up = false;
+                self.note(&format!("the process on n{n} dies"));
+            }
+            50..=54 if self.hosts[n].kernel.up => {
+                self.world.crash(n);
+                self.hosts[n].up = false;
+                self.hosts[n].kernel.up = false;
+                self.note(&format!("n{n} dies"));
+            }
+            55..=69 if !self.hosts[n].up => {
+                let same = self.prng.per_mille(500);
+                self.world.restart(n, same);
+                self.hosts[n].restart(&self.site, &self.world, now);
+                self.note(&format!("n{n} starts again"));
+            }
+            70..=79 if self.hosts[n].up => {
+                let ms = self.prng.scale(5..=1_500);
+                self.stall(n, ms);
+            }
+            80..=82 if self.hosts[n].up => {
+                self.world.lose(n);
+                self.note(&format!("n{n} loses the bus"));
+            }
+            83..=87 => {
+                self.hosts[n].lag = self.prng.scale(1..=60);
+                self.note(&format!("netlink of n{n} takes up to {} ms", self.hosts[n].lag));
+            }
+            88..=93 if self.hosts[n].runs(now) => {
+                let (address, to) = (self.prng.index(self.site.addresses), self.prng.index(all.len()));
+                self.outcome.moves += 1;
+                self.note(&format!("n{n} moves {address} to n{to}"));
+                self.hosts[n].holder.handle(now, Input::Move(&[host::address(address)], &host::name(to)));
+            }
+            94..=99 if self.hosts[n].runs(now) => {
+                let (other, on) = (self.prng.index(all.len()), self.prng.per_mille(400));
+                self.note(&format!("n{n} drains n{other}: {on}"));
+                self.hosts[n].holder.handle(now, Input::Drain(&host::name(other), on));
+            }
+            _ => {}
+        }
+    }
+
+    fn stall(&mut self, n: usize, ms: u64) {
+        self.note(&format!("n{n} stalls for {ms} ms"));
+        self.hosts[n].stalled_until = self.now + Span::from_ms(ms);
+        self.hosts[n].excuse(Span::from_ms(ms));
+    }
+
+    fn note(&self, what: &str) {
+        if self.trace {
+            println!("{:>6} *** {what}", self.now.as_ns() / 1_000_000);
+        }
+    }
+
+    /// Everything is mended; then every address that somebody offers is answered for by one host, all have one table,
+    /// and loads are even.
+    fn rest(&mut self) {
+        self.note("rest");
+        self.world.heal();
+        self.lan.heal();
+        self.world.calm();
+        let now = self.now;
+        for n in 0..self.hosts.len() {
+            if !self.hosts[n].up {
+                self.world.restart(n, false);
+                self.hosts[n].kernel.up = true;
+                self.hosts[n].restart(&self.site, &self.world, now);
+            }
+            self.hosts[n].stalled_until = now;
+            self.hosts[n].lag = 2;
+        }
+        for ms in 0..REST {
+            self.tick();
+            if ms == 1_500 {
+                for n in 0..self.hosts.len() {
+                    let now = self.now;
+                    self.hosts[0].holder.handle(now, Input::Drain(&host::name(n), false));
+                }
+            }
+        }
+        let seed = self.seed;
+        let digests = self.hosts.iter().map(|host| host.holder.table().digest()).collect::<Vec<_>>();
+        assert!(digests.iter().all(|digest| *digest == digests[0]), "seed {seed}: {digests:?}");
+        for (address, topic) in self.hosts[0].holder.table().topics() {
+            let holders = self.hosts.iter().enumerate().filter(|(_, host)| host.kernel.answers(self.now, *address));
+            let holders = holders.map(|(number, _)| number).collect::<Vec<_>>();
+            let follows_away = topic.follow.is_some();
+            assert!(holders.len() == 1 || (follows_away && holders.is_empty()), "seed {seed}: {address} is answered for by {holders:?}, {topic:?}");
+            assert!(topic.handover.is_none(), "seed {seed}: {address} is still moving: {topic:?}");
+        }
+        // Balanced: another round has nothing to do.
+        assert!(self.hosts[0].holder.table().is_even(), "seed {seed}: loads are uneven at rest");
+    }
+}
+
+/// Time after a one-way cut was mended in which the two sides find out. chosen: suspicion, a round of the bus, and slack.
+const AFTER_ONE_WAY: Span = Span::from_ms(1_000);
