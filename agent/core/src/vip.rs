@@ -34,7 +34,7 @@ pub use holder::{Candidate, Holder, Row, State};
 pub use offer::{Offer, Offered};
 pub use settings::{Partition, Settings};
 pub use table::{Cause, Change, Claim, Seat, Table};
-pub use topic::{Handover, Phase, Safety, Topic};
+pub use topic::{Ghost, Handover, Phase, Safety, Topic};
 
 /// What this node is to make of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -22,7 +22,7 @@ mod timing;
 mod tests;
 
 use super::{
-    Change, Event, History, Input, Made, Output, Phase, Record, Settings, Table, Want,
+    Change, Event, Ghost, History, Input, Made, Output, Phase, Record, Settings, Table, Want,
     exchange::{Exchange, Gathered},
     inquest::Inquest,
 };
@@ -59,9 +59,9 @@ pub struct Holder {
     /// Reports that nobody asked for, on their way.
     gathering: BTreeMap<MemberId, Gathered>,
     locals: BTreeMap<IpAddr, Local>,
-    /// Own addresses that may not be opened before nobody answers for what that member had; or whoever had it.
-    closed: BTreeMap<IpAddr, Option<MemberId>>,
-    inquests: BTreeMap<Option<MemberId>, Inquest>,
+    /// Own addresses with a ghost for which nobody answers; the others are about to know.
+    opened: BTreeSet<IpAddr>,
+    inquests: BTreeMap<Ghost, Inquest>,
     doubts: BTreeMap<MemberId, Doubt>,
     probes: u64,
     confirm: Confirm,
@@ -92,7 +92,7 @@ impl Holder {
             exchange: None,
             gathering: BTreeMap::new(),
             locals,
-            closed: BTreeMap::new(),
+            opened: BTreeSet::new(),
             inquests: BTreeMap::new(),
             doubts: BTreeMap::new(),
             probes: 0,
@@ -188,7 +188,6 @@ impl Holder {
         (self.nodes, self.own) = (nodes, own);
         self.called = 0;
         self.gathering.clear();
-        self.doubts.retain(|member, _| self.nodes.contains(member));
         self.view = Some(view.clone());
         // What waited was agreed on by the members of the old table: it is part of that table.
         if let Some(before) = self.exchange.take() {
@@ -221,7 +220,7 @@ impl Holder {
         let wanted = offered(&self.settings);
         // The driver gives up what is no longer managed; it is nobody's business here any more.
         self.locals.retain(|address, _| wanted.contains(address));
-        self.closed.retain(|address, _| wanted.contains(address));
+        self.opened.retain(|address| wanted.contains(address));
         for address in wanted {
             self.locals.entry(address).or_insert_with(|| Local::new(now));
         }
@@ -253,21 +252,17 @@ impl Holder {
     /// Owners changed: brings this host in line, and tells.
     fn absorb(&mut self, now: Instant, changes: Vec<Change>) {
         for change in &changes {
-            let Change { address, from, to, clean, .. } = *change;
+            let Change { address, from, to, .. } = *change;
             let own = self.own;
             let Some(local) = self.locals.get_mut(&address) else { continue };
             local.changed(now);
             if own.is_some() && from == own && to != own && local.made != Want::Absent {
                 local.linger_until = Some(now + LINGER);
             }
-            let asked = self.inquests.get(&from).is_some_and(|inquest| inquest.is_silent(now));
-            if own.is_some() && to == own && !clean && !asked && from != own {
-                self.closed.insert(address, from);
-            } else {
-                self.closed.remove(&address);
-            }
+            self.opened.remove(&address);
         }
         self.record(now, &changes);
+        self.open_what_is_known(now, &changes);
         self.refresh(now, changes.iter().map(|change| change.address));
         self.inquire();
     }

@@ -1,5 +1,5 @@
 //! Whether a node that fell silent still answers for its addresses: asked on the wire, until nobody needs to know.
-use super::facts::Mac;
+use super::{Ghost, facts::Mac};
 use crate::time::{Instant, Span};
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -29,8 +29,12 @@ pub(super) enum State {
 
 impl Inquest {
     /// Returns one that asks for some of these.
-    pub(super) fn new(id: u64, addresses: &[IpAddr]) -> Self {
-        Self { sample: sample(addresses), state: State::Asking(id), alive_since: None, told: false }
+    pub(super) fn new(id: u64, ghost: Ghost, addresses: &[IpAddr]) -> Self {
+        let sample = match ghost {
+            Ghost::Of(_) => sample(addresses),
+            Ghost::Anyone => addresses.iter().take(ANYONES).copied().collect(),
+        };
+        Self { sample, state: State::Asking(id), alive_since: None, told: false }
     }
 
     /// Tells whether nobody answered, a moment ago.
@@ -68,6 +72,8 @@ fn sample(addresses: &[IpAddr]) -> Vec<IpAddr> {
 /// Addresses asked for at once. chosen: a host that answers for one of its addresses answers for all; eight, so that one
 /// that an operator has just removed by hand is not the only witness.
 const SAMPLE: usize = 8;
+/// Addresses asked for at once when they may be on different hosts; the others are asked for afterwards.
+const ANYONES: usize = 256;
 /// Time between two questions for an address.
 pub(super) const EVERY: Span = Span::from_ms(2);
 /// Time without an answer after which nobody answers. chosen: four questions, done when heartbeats 10 ms apart make a doubt a suspicion; a kernel answers in an interrupt, within a

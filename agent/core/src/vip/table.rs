@@ -10,7 +10,7 @@ mod merge;
 mod tests;
 
 use super::{
-    Handover, Offer, Offered, Phase, Safety, Topic,
+    Ghost, Handover, Offer, Offered, Phase, Safety, Topic,
     assign::{self, Slot},
     topic,
 };
@@ -64,7 +64,6 @@ pub struct Table {
 struct Orphan {
     from: Option<MemberId>,
     cause: Cause,
-    clean: bool,
 }
 
 impl Table {
@@ -232,10 +231,19 @@ impl Table {
             let Some(topic) = topic else { continue };
             if let Some(Handover { to, phase: Phase::Releasing, cause }) = topic.handover.take_if(|handover| handover.phase == Phase::Releasing) {
                 topic.owner = Some(to);
-                self.changes.push(Change { address: *address, from: Some(sender), to: Some(to), cause, clean: true });
+                self.changes.push(Change { address: *address, from: Some(sender), to: Some(to), cause });
             }
         }
         self.follow();
+    }
+
+    /// A node has seen that nobody else answers for addresses that it has.
+    pub(super) fn opened(&mut self, sender: MemberId, addresses: &[IpAddr]) {
+        for address in addresses {
+            if let Some(topic) = self.topics.get_mut(address).filter(|topic| topic.owner == Some(sender)) {
+                topic.ghost = None;
+            }
+        }
     }
 
     /// Tells whether [`balance`](Self::balance) has nothing to do.
@@ -272,6 +280,11 @@ impl Table {
             put(&id_bytes(topic.owner));
             put(&id_bytes(topic.handover.map(|handover| handover.to)));
             put(&[u8::from(topic.handover.is_some_and(|handover| handover.phase == Phase::Releasing))]);
+            match topic.ghost {
+                None => put(&[0]),
+                Some(Ghost::Anyone) => put(&[1]),
+                Some(Ghost::Of(member)) => put(&id_bytes(Some(member))),
+            }
         }
         digest.finalize()
     }
@@ -282,10 +295,10 @@ impl Table {
             self.seats.iter().flat_map(|(member, seat)| seat.offer.iter().map(move |offered| (*member, offered)));
         let before = core::mem::replace(&mut self.topics, topic::of_offers(offers));
         self.orphans.retain(|address, _| self.topics.contains_key(address));
-        for (address, Topic { owner, handover, .. }) in before {
+        for (address, Topic { owner, handover, ghost, .. }) in before {
             let Some(topic) = self.topics.get(&address) else {
                 if owner.is_some() {
-                    self.changes.push(Change { address, from: owner, to: None, cause, clean });
+                    self.changes.push(Change { address, from: owner, to: None, cause });
                 }
                 continue;
             };
@@ -295,24 +308,27 @@ impl Table {
             });
             let stays = owner.filter(|owner| !broken && topic.candidates.contains(owner) && self.may_stay(*owner, address));
             let Some(topic) = self.topics.get_mut(&address) else { continue };
-            (topic.owner, topic.handover) = (stays, heir);
+            (topic.owner, topic.handover, topic.ghost) = (stays, heir, ghost);
             if owner == stays {
                 continue;
             }
             topic.handover = None;
+            if !clean {
+                topic.haunt(owner);
+            }
             if let Some(heir) = heir {
                 topic.owner = Some(heir.to);
-                self.changes.push(Change { address, from: owner, to: topic.owner, cause, clean });
+                self.changes.push(Change { address, from: owner, to: topic.owner, cause });
             } else if broken {
-                self.changes.push(Change { address, from: owner, to: None, cause: Cause::Broken, clean: true });
+                self.changes.push(Change { address, from: owner, to: None, cause: Cause::Broken });
             } else {
-                self.orphans.insert(address, Orphan { from: owner, cause, clean });
+                self.orphans.insert(address, Orphan { from: owner, cause });
             }
         }
         let lost = self.orphans.keys().copied().collect::<BTreeSet<_>>();
         self.fill(false);
         for address in lost.into_iter().filter(|address| self.orphans.contains_key(address)) {
-            self.changes.push(Change { address, from: self.orphans[&address].from, to: None, cause, clean });
+            self.changes.push(Change { address, from: self.orphans[&address].from, to: None, cause });
         }
         self.follow();
     }
@@ -345,11 +361,11 @@ impl Table {
     /// The node with this number gets an address that nobody has.
     fn adopt(&mut self, address: IpAddr, owner: usize) {
         let to = self.seats.keys().nth(owner).copied();
-        let first = Orphan { from: None, cause: Cause::Elected, clean: true };
-        let Orphan { from, cause, clean } = self.orphans.remove(&address).unwrap_or(first);
+        let first = Orphan { from: None, cause: Cause::Elected };
+        let Orphan { from, cause } = self.orphans.remove(&address).unwrap_or(first);
         if let Some(topic) = self.topics.get_mut(&address) {
             topic.owner = to;
-            self.changes.push(Change { address, from, to, cause, clean });
+            self.changes.push(Change { address, from, to, cause });
         }
     }
 

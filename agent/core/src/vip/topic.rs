@@ -49,6 +49,17 @@ pub struct Topic {
     pub owner: Option<MemberId>,
     /// Who is about to get it.
     pub handover: Option<Handover>,
+    /// Who may still answer for it, because nobody has seen that it does not.
+    pub ghost: Option<Ghost>,
+}
+
+/// Whoever had an address and vanished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ghost {
+    /// That member.
+    Of(MemberId),
+    /// More than one, or nobody knows.
+    Anyone,
 }
 
 /// A move under way.
@@ -119,6 +130,12 @@ pub(super) fn of_offers<'a>(
 }
 
 impl Topic {
+    /// Its owner vanished.
+    pub(super) fn haunt(&mut self, owner: Option<MemberId>) {
+        let ghost = owner.map_or(Ghost::Anyone, Ghost::Of);
+        self.ghost = Some(if self.ghost.is_none_or(|known| known == ghost) { ghost } else { Ghost::Anyone });
+    }
+
     /// Tells whether a member is to get it.
     pub fn is_for(&self, member: MemberId) -> bool {
         self.handover.is_some_and(|handover| handover.to == member)

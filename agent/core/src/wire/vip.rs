@@ -5,7 +5,7 @@
 //!     1  digest     epoch u64, digest u64           of the sender's table, in each view
 //!     2  part       epoch u64, flags u8 (1 first, 2 last, 4 formed, 8 firm, 16 leaving), weight u32,
 //!                   drained u8 and as many texts, entries u32 and as many: address, flags u8 (1 own, 2 known,
-//!                   4 unable, 8 preference, 16 follow), preference text, follow address, bindings u8 and as many
+//!                   4 unable, 8 preference, 16 follow, 32 closed), preference text, follow address, bindings u8 and as many
 //!                   texts, services u8 and as many texts
 //!     3  elect      epoch u64                       the view is mature
 //!     4  balance    epoch u64, most u32
@@ -18,6 +18,7 @@
 //!    11  ask        number u64                      does everybody agree that the sender has what it has?
 //!    12  agree      host u32, process u32, number u64
 //!    13  leave
+//!    14  opened     addresses                       nobody but the sender answers for them
 //!
 //!  addresses  length u32 and as many addresses
 //!  address    family u8 (4 or 6) and the address in network order
@@ -99,6 +100,8 @@ pub enum Said {
     },
     /// The sender is about to leave.
     Leave,
+    /// Nobody but the sender answers for them.
+    Opened(Vec<IpAddr>),
 }
 
 /// Some of what a member would hold.
@@ -140,6 +143,7 @@ impl Said {
             11 => Self::Ask { number: payload.u64()? },
             12 => Self::Agree { to: payload.member()?, number: payload.u64()? },
             13 => Self::Leave,
+            14 => Self::Opened(payload.addresses()?),
             _ => return Err(MessageError::Field { field: "word" }),
         };
         Ok(said)
@@ -193,6 +197,10 @@ impl Said {
                 out.extend_from_slice(&number.to_le_bytes());
             }
             Self::Leave => out.push(13),
+            Self::Opened(addresses) => {
+                out.push(14);
+                put_addresses(out, addresses);
+            }
         }
     }
 }
@@ -256,13 +264,13 @@ impl Payload<'_> {
 
     fn entry(&mut self) -> Result<(Offered, Claim), MessageError> {
         let (address, flags) = (self.ip()?, self.u8()?);
-        if flags > 31 {
+        if flags > 63 {
             return Err(MessageError::Field { field: "entry" });
         }
         let preference = if flags & 8 != 0 { Some(self.name("preference")?.into()) } else { None };
         let follow = if flags & 16 != 0 { Some(self.ip()?) } else { None };
         let (bindings, services) = (self.names("bindings")?.into(), self.names("services")?.into());
-        let claim = Claim { own: flags & 1 != 0, known: flags & 2 != 0, unable: flags & 4 != 0 };
+        let claim = Claim { own: flags & 1 != 0, known: flags & 2 != 0, unable: flags & 4 != 0, closed: flags & 32 != 0 };
         Ok((Offered { address, bindings, services, preference, follow }, claim))
     }
 }
@@ -277,7 +285,7 @@ fn put_part(out: &mut Vec<u8>, part: &Part) {
     for (offered, claim) in part.entries.iter().take(bounds::VIPS_MAX) {
         put_ip(out, offered.address);
         let (preference, follow) = (offered.preference.as_ref(), offered.follow);
-        out.push(bits(&[claim.own, claim.known, claim.unable, preference.is_some(), follow.is_some()]));
+        out.push(bits(&[claim.own, claim.known, claim.unable, preference.is_some(), follow.is_some(), claim.closed]));
         if let Some(preference) = preference {
             put_text(out, preference, bounds::NAME_BYTES_MAX);
         }

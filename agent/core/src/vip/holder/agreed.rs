@@ -48,9 +48,14 @@ impl Holder {
             }
         };
         self.untell();
+        if merged {
+            self.opened.clear();
+        }
         self.absorb(now, changes);
         self.apply(now, exchange);
+        self.doubts.retain(|member, _| self.nodes.contains(member));
         self.refresh_all(now);
+        self.inquire();
         if merged {
             // Caches of the parts that were apart may say anything.
             self.emit(Output::Announce(Vec::new()));
@@ -93,6 +98,10 @@ impl Holder {
             }
             Said::Ready(addresses) => self.table.ready(sender, &addresses),
             Said::Released(addresses) => self.table.released(sender, &addresses),
+            Said::Opened(addresses) => {
+                self.table.opened(sender, &addresses);
+                return;
+            }
             Said::Able { able, addresses } => self.table.set_able(sender, &addresses, able),
             Said::Drain { on, node } => self.table.drain(&node, on),
             Said::TakeOver(member) => self.on_taken_over(member),

@@ -2,7 +2,7 @@
 //!
 //! The question travels in the agreed order. Whoever has taken something over said so before it agrees; so when all have
 //! agreed, all that was taken over is known here. Who agrees does not take anything over for a while.
-use super::{Holder, Output};
+use super::{Holder, Output, Want};
 use crate::{group::bus::MemberId, time::Instant, vip::Event, wire::vip::Said};
 use alloc::collections::BTreeSet;
 
@@ -57,7 +57,9 @@ impl Holder {
         if *firm || missing.is_some() || *generation == 0 || !contact || !is_enough {
             return;
         }
-        if !self.table.seats().contains_key(&own) {
+        // What it lost must be silent here before its kernel may answer for the rest.
+        let still_open = self.locals.values().any(|local| local.made == Want::Held && local.ordered != Want::Held);
+        if still_open || !self.table.seats().contains_key(&own) {
             return;
         }
         self.confirm.number += 1;

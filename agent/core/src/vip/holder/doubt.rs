@@ -11,7 +11,7 @@ use crate::{
     group::bus::MemberId,
     time::{Instant, Span},
     vip::{
-        Event,
+        Change, Event, Ghost,
         facts::Mac,
         inquest::{self, Inquest, State},
     },
@@ -51,7 +51,7 @@ impl Holder {
             let doubt = Doubt { since: now, suspect, heir_of, taken: false, not_before: None };
             let addresses = doubt.heir_of.iter().copied().collect::<Vec<_>>();
             self.doubts.insert(member, doubt);
-            self.probe(Some(member), &addresses);
+            self.probe(Ghost::Of(member), &addresses);
             self.refresh(now, addresses.into_iter());
         }
         self.take_if_dead(now, member);
@@ -62,8 +62,8 @@ impl Holder {
         if let Some(doubt) = self.doubts.remove(&member) {
             self.refresh(now, doubt.heir_of.into_iter());
         }
-        if self.nodes.contains(&member) && !self.closed.values().any(|from| *from == Some(member)) {
-            self.inquests.remove(&Some(member));
+        if self.nodes.contains(&member) && !self.closed().any(|(_, ghost)| ghost == Ghost::Of(member)) {
+            self.inquests.remove(&Ghost::Of(member));
         }
     }
 
@@ -71,7 +71,7 @@ impl Holder {
     pub(super) fn believe(&mut self, now: Instant, member: MemberId) {
         if let Some(doubt) = self.doubts.get_mut(&member) {
             doubt.not_before = Some(now + self.settings.lease);
-            self.inquests.remove(&Some(member));
+            self.inquests.remove(&Ghost::Of(member));
         }
     }
 
@@ -94,11 +94,11 @@ impl Holder {
             return;
         }
         let addresses = doubt.heir_of.iter().copied().collect::<Vec<_>>();
-        match self.inquests.get(&Some(member)) {
+        match self.inquests.get(&Ghost::Of(member)) {
             Some(inquest) if inquest.is_silent(now) => {}
             Some(Inquest { state: State::Asking(_) | State::Alive(_), .. }) => return,
             // It was silent some time ago, or nobody asked.
-            Some(Inquest { state: State::Silent(_), .. }) | None => return self.probe(Some(member), &addresses),
+            Some(Inquest { state: State::Silent(_), .. }) | None => return self.probe(Ghost::Of(member), &addresses),
         }
         if let Some(doubt) = self.doubts.get_mut(&member) {
             doubt.taken = true;
@@ -109,22 +109,55 @@ impl Holder {
         self.say(Said::TakeOver(member));
     }
 
+    /// Tells whether an address that this node has waits until nobody else answers for it.
+    pub(super) fn is_closed(&self, address: IpAddr) -> bool {
+        let topic = self.table.topics().get(&address);
+        topic.is_some_and(|topic| topic.ghost.is_some() && topic.owner == self.own) && !self.opened.contains(&address)
+    }
+
+    /// The addresses that wait, and for whom.
+    fn closed(&self) -> impl Iterator<Item = (IpAddr, Ghost)> {
+        let own = self.own;
+        let ghosts = self.table.topics().iter().filter(move |(_, topic)| own.is_some() && topic.owner == own);
+        let ghosts = ghosts.filter_map(|(address, topic)| Some((*address, topic.ghost?)));
+        ghosts.filter(|(address, _)| !self.opened.contains(address))
+    }
+
+    /// What came here and was asked for a moment ago, or is held already, waits for nothing.
+    pub(super) fn open_what_is_known(&mut self, now: Instant, changes: &[Change]) {
+        let mut opened = Vec::new();
+        for Change { address, .. } in changes.iter().filter(|change| self.is_closed(change.address)) {
+            let Some(Ghost::Of(member)) = self.table.topics()[address].ghost else { continue };
+            let held = self.doubts.get(&member).is_some_and(|doubt| doubt.taken && doubt.heir_of.contains(address));
+            let silent = self.inquests.get(&Ghost::Of(member)).is_some_and(|inquest| inquest.is_silent(now));
+            if held || (silent && !self.is_here(member)) {
+                opened.push(*address);
+            }
+        }
+        self.opened(opened);
+    }
+
+    fn opened(&mut self, addresses: Vec<IpAddr>) {
+        self.opened.extend(addresses.iter().copied());
+        if !addresses.is_empty() {
+            self.say(Said::Opened(addresses));
+        }
+    }
+
     /// Asks the wire for what waits for it.
     pub(super) fn inquire(&mut self) {
         let mut wanted = alloc::collections::BTreeMap::<_, Vec<IpAddr>>::new();
-        for (address, from) in &self.closed {
-            if !self.inquests.contains_key(from) {
-                wanted.entry(*from).or_default().push(*address);
-            }
+        for (address, ghost) in self.closed().filter(|(_, ghost)| !self.inquests.contains_key(ghost)) {
+            wanted.entry(ghost).or_default().push(address);
         }
-        wanted.into_iter().for_each(|(from, addresses)| self.probe(from, &addresses));
+        wanted.into_iter().for_each(|(ghost, addresses)| self.probe(ghost, &addresses));
     }
 
-    pub(super) fn probe(&mut self, from: Option<MemberId>, addresses: &[IpAddr]) {
+    pub(super) fn probe(&mut self, ghost: Ghost, addresses: &[IpAddr]) {
         self.probes += 1;
-        let inquest = Inquest::new(self.probes, addresses);
+        let inquest = Inquest::new(self.probes, ghost, addresses);
         let addresses = inquest.sample.clone();
-        self.inquests.insert(from, inquest);
+        self.inquests.insert(ghost, inquest);
         self.emit_probe(addresses);
     }
 
@@ -135,19 +168,22 @@ impl Holder {
 
     pub(super) fn on_probed(&mut self, now: Instant, id: u64, asked: bool, answered: Option<(IpAddr, Mac)>) {
         let found = self.inquests.iter_mut().find(|(_, inquest)| inquest.state == State::Asking(id));
-        let Some((&from, inquest)) = found else { return };
+        let Some((&ghost, inquest)) = found else { return };
         inquest.take(now, asked, answered);
         let long = |since| now > since + self.settings.lease + TELL;
         let tell = !inquest.told && inquest.alive_since.is_some_and(long);
         inquest.told |= tell;
         let silent = inquest.is_silent(now);
         if let (true, Some((address, mac))) = (tell, answered) {
-            let node = from.map_or_else(|| "whoever had it".into(), |member| self.name(member));
+            let node = match ghost {
+                Ghost::Of(member) => self.name(member),
+                Ghost::Anyone => "whoever had it".into(),
+            };
             self.emit(Output::Event(Event::StillAnswers { node, address, mac }));
         }
-        match from {
-            Some(member) if self.is_here(member) => self.take_if_dead(now, member),
-            _ if silent => self.open(now, from),
+        match ghost {
+            Ghost::Of(member) if self.is_here(member) => self.take_if_dead(now, member),
+            ghost if silent => self.open(now, ghost),
             _ => {}
         }
     }
@@ -158,26 +194,37 @@ impl Holder {
     }
 
     /// Nobody answers for what that member had: what came here from it may be opened.
-    fn open(&mut self, now: Instant, from: Option<MemberId>) {
-        let opened = self.closed.iter().filter(|(_, of)| **of == from).map(|(address, _)| *address);
+    fn open(&mut self, now: Instant, ghost: Ghost) {
+        let Some(inquest) = self.inquests.get(&ghost) else { return };
+        // One host answers for all it has, or for nothing; several may differ.
+        let asked = |address: &IpAddr| ghost != Ghost::Anyone || inquest.sample.contains(address);
+        let opened = self.closed().filter(|(_, of)| *of == ghost).map(|(address, _)| address).filter(asked);
         let opened = opened.collect::<Vec<_>>();
-        self.closed.retain(|_, of| *of != from);
+        self.opened(opened.clone());
         self.refresh(now, opened.into_iter());
+        if ghost == Ghost::Anyone {
+            self.inquests.remove(&ghost);
+            self.inquire();
+        }
     }
 
     /// Asks again where it is time, and drops what nobody waits for.
     pub(super) fn inquests_due(&mut self, now: Instant) {
-        let Self { inquests, closed, doubts, .. } = self;
-        inquests.retain(|from, inquest| {
-            let doubted = from.is_some_and(|member| doubts.contains_key(&member));
+        if self.inquests.is_empty() && self.doubts.is_empty() {
+            return;
+        }
+        let waited_for = self.closed().map(|(_, ghost)| ghost).collect::<BTreeSet<_>>();
+        let Self { inquests, doubts, .. } = self;
+        inquests.retain(|ghost, inquest| {
+            let doubted = matches!(ghost, Ghost::Of(member) if doubts.contains_key(member));
             // What was found out a moment ago may still be asked for.
-            doubted || inquest.is_silent(now) || closed.values().any(|of| of == from)
+            doubted || inquest.is_silent(now) || waited_for.contains(ghost)
         });
         let due = inquests.iter().filter(|(_, inquest)| inquest.ask_at().is_some_and(|at| at <= now));
-        let due = due.map(|(from, _)| *from).collect::<Vec<_>>();
-        for from in due {
+        let due = due.map(|(ghost, _)| *ghost).collect::<Vec<_>>();
+        for ghost in due {
             self.probes += 1;
-            let Some(inquest) = self.inquests.get_mut(&from) else { continue };
+            let Some(inquest) = self.inquests.get_mut(&ghost) else { continue };
             inquest.state = State::Asking(self.probes);
             let addresses = inquest.sample.clone();
             self.emit_probe(addresses);

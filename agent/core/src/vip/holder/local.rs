@@ -56,7 +56,7 @@ impl Holder {
         let standby = self.table.is_formed() && self.settings.stands_by(address) && topic.candidates.contains(&own);
         match (topic.owner == Some(own), topic.handover) {
             (true, Some(handover)) if handover.phase == Phase::Releasing => Want::Silent,
-            (true, _) if self.closed.contains_key(&address) => Want::Silent,
+            (true, _) if self.is_closed(address) => Want::Silent,
             (true, _) => Want::Held,
             (false, Some(handover)) if handover.to == own => Want::Silent,
             (false, _) if local.linger_until.is_some() || standby => Want::Silent,
@@ -107,6 +107,7 @@ impl Holder {
         }
         self.outage_over(now);
         self.tell();
+        self.ask_if_need_be();
     }
 
     /// Says ready and released where it is so and was not said.

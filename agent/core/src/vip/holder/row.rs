@@ -106,7 +106,7 @@ impl Holder {
                 (Safety::Broken, ..) => State::Broken,
                 (_, None, _) => State::Unowned,
                 (_, _, Some(_)) => State::Moving,
-                _ if self.closed.contains_key(address) => State::Waiting,
+                _ if self.is_closed(*address) => State::Waiting,
                 _ => State::Owned,
             };
             Row {

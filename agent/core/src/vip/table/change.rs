@@ -13,8 +13,6 @@ pub struct Change {
     pub to: Option<MemberId>,
     /// Why.
     pub cause: Cause,
-    /// Whoever had it has stopped answering for it; else the wire must be asked.
-    pub clean: bool,
 }
 
 /// Why an owner changes.

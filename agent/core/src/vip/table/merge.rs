@@ -2,7 +2,7 @@
 //!
 //! Whoever claims an address has it. If several do, it goes to one that can answer now before one that is fenced, then
 //! to the preferred one, then to who has been a member for longest.
-use super::{Cause, Change, MemberId, Offer, Orphan, Seat, Table};
+use super::{Cause, Change, Ghost, MemberId, Offer, Orphan, Seat, Table};
 use crate::group::view::{Role, View};
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -39,6 +39,8 @@ pub struct Claim {
     pub known: bool,
     /// It cannot hold it now.
     pub unable: bool,
+    /// It has it, and has not seen yet that nobody else answers for it.
+    pub closed: bool,
 }
 
 impl Table {
@@ -49,6 +51,7 @@ impl Table {
             let topic = self.topics.get(&address);
             Claim {
                 own: topic.is_some_and(|topic| topic.owner == Some(own)),
+                closed: topic.is_some_and(|topic| topic.owner == Some(own) && topic.ghost.is_some()),
                 known: topic.is_some_and(|topic| topic.owner.is_some()) || self.orphans.contains_key(&address),
                 unable: unable.is_some_and(|unable| unable.contains(&address)),
             }
@@ -76,7 +79,7 @@ impl Table {
             ..Self::default()
         };
         let mut claims = BTreeMap::<IpAddr, Vec<MemberId>>::new();
-        let mut known = BTreeSet::new();
+        let (mut known, mut closed) = (BTreeSet::new(), BTreeSet::new());
         for (member, report) in reports {
             let Some(place) = view.members.get(member).filter(|place| place.card.role == Role::Node) else { continue };
             let mut unable = BTreeSet::new();
@@ -85,6 +88,7 @@ impl Table {
                     claims.entry(offered.address).or_default().push(*member);
                 }
                 known.extend(claim.known.then_some(offered.address));
+                closed.extend(claim.closed.then_some((*member, offered.address)));
                 unable.extend(claim.unable.then_some(offered.address));
             }
             let seat = Seat {
@@ -110,11 +114,15 @@ impl Table {
                 (firm, preferred, Reverse((seat.since, *member)))
             };
             topic.owner = claimants.into_iter().max_by_key(rank);
+            if topic.owner.is_some_and(|owner| closed.contains(&(owner, address))) {
+                topic.ghost = Some(Ghost::Anyone);
+            }
         }
         for address in known {
-            if table.topics.get(&address).is_some_and(|topic| topic.owner.is_none()) {
+            if let Some(topic) = table.topics.get_mut(&address).filter(|topic| topic.owner.is_none()) {
                 // Who had it, and whether it still answers, nobody here may know: the wire is asked.
-                table.orphans.insert(address, Orphan { from: None, cause: Cause::Departed, clean: false });
+                topic.ghost = Some(Ghost::Anyone);
+                table.orphans.insert(address, Orphan { from: None, cause: Cause::Departed });
             }
         }
         table.judge(Cause::Merged, true);
@@ -122,16 +130,14 @@ impl Table {
         table
     }
 
-    /// Returns how owners differ from those of an earlier table; who lost what is alive and in this table, or gone.
+    /// Returns how owners differ from those of an earlier table.
     pub(in crate::vip) fn changes_since(&self, before: &Self) -> Vec<Change> {
         let owner = |table: &Self, address: &IpAddr| table.topics.get(address).and_then(|topic| topic.owner);
         let addresses = before.topics.keys().chain(self.topics.keys()).copied().collect::<BTreeSet<_>>();
         let change = |address: IpAddr| {
             let (from, to) = (owner(before, &address), owner(self, &address));
             let from = from.or_else(|| before.orphans.get(&address).and_then(|orphan| orphan.from));
-            // A member that is here has seen the same and gives it up; whoever is not may still answer.
-            let clean = from.is_some_and(|from| self.seats.contains_key(&from));
-            (from != to).then_some(Change { address, from, to, cause: Cause::Merged, clean })
+            (from != to).then_some(Change { address, from, to, cause: Cause::Merged })
         };
         addresses.into_iter().filter_map(change).collect()
     }
