@@ -41,7 +41,7 @@ use alloc::{
 };
 use confirm::Confirm;
 use core::net::IpAddr;
-use doubt::Doubt;
+use doubt::{Contest, Doubt};
 use local::Local;
 
 pub use row::{Candidate, Row, State};
@@ -62,6 +62,8 @@ pub struct Holder {
     /// Own addresses with a ghost for which nobody answers; the others are about to know.
     opened: BTreeSet<IpAddr>,
     inquests: BTreeMap<Ghost, Inquest>,
+    /// Own addresses for which a stranger answers, and when it is asked again.
+    contested: BTreeMap<IpAddr, Contest>,
     doubts: BTreeMap<MemberId, Doubt>,
     probes: u64,
     confirm: Confirm,
@@ -94,6 +96,7 @@ impl Holder {
             locals,
             opened: BTreeSet::new(),
             inquests: BTreeMap::new(),
+            contested: BTreeMap::new(),
             doubts: BTreeMap::new(),
             probes: 0,
             confirm: Confirm::default(),
@@ -260,11 +263,12 @@ impl Holder {
                 local.linger_until = Some(now + LINGER);
             }
             self.opened.remove(&address);
+            self.contested.remove(&address);
         }
         self.record(now, &changes);
         self.open_what_is_known(now, &changes);
         self.refresh(now, changes.iter().map(|change| change.address));
-        self.inquire();
+        self.inquire(now);
     }
 
     /// Writes the history, one record for what moved together.

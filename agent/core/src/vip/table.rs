@@ -361,9 +361,13 @@ impl Table {
     /// The node with this number gets an address that nobody has.
     fn adopt(&mut self, address: IpAddr, owner: usize) {
         let to = self.seats.keys().nth(owner).copied();
-        let first = Orphan { from: None, cause: Cause::Elected };
-        let Orphan { from, cause } = self.orphans.remove(&address).unwrap_or(first);
+        let orphan = self.orphans.remove(&address);
+        let Orphan { from, cause } = orphan.unwrap_or(Orphan { from: None, cause: Cause::Elected });
         if let Some(topic) = self.topics.get_mut(&address) {
+            if orphan.is_none() {
+                // Nobody here knows whether somebody has it: a node that left before, or a stranger.
+                topic.haunt(None);
+            }
             topic.owner = to;
             self.changes.push(Change { address, from, to, cause });
         }

@@ -55,7 +55,7 @@ impl Holder {
         self.apply(now, exchange);
         self.doubts.retain(|member, _| self.nodes.contains(member));
         self.refresh_all(now);
-        self.inquire();
+        self.inquire(now);
         if merged {
             // Caches of the parts that were apart may say anything.
             self.emit(Output::Announce(Vec::new()));
@@ -103,7 +103,11 @@ impl Holder {
                 return;
             }
             Said::Able { able, addresses } => self.table.set_able(sender, &addresses, able),
-            Said::Drain { on, node } => self.table.drain(&node, on),
+            Said::Drain { on, node } => {
+                self.table.drain(&node, on);
+                // Who may have something again gets it by an election.
+                (self.elected, self.called) = (self.elected && on, 0);
+            }
             Said::TakeOver(member) => self.on_taken_over(member),
             Said::Ask { number } => self.on_ask(now, sender, number),
             Said::Agree { to, number } => self.on_agree(sender, to, number),

@@ -33,6 +33,13 @@ pub(super) struct Doubt {
     not_before: Option<Instant>,
 }
 
+/// An address for which somebody answers who is none of us, or whom nobody knows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Contest {
+    again: Instant,
+    pub(super) mac: Mac,
+}
+
 impl Holder {
     pub(super) fn on_doubt(&mut self, now: Instant, name: &str, suspect: bool) {
         let Some(member) = self.table.named(name).filter(|member| self.nodes.contains(member)) else { return };
@@ -139,15 +146,20 @@ impl Holder {
 
     fn opened(&mut self, addresses: Vec<IpAddr>) {
         self.opened.extend(addresses.iter().copied());
+        self.contested.retain(|address, _| !addresses.contains(address));
         if !addresses.is_empty() {
             self.say(Said::Opened(addresses));
         }
     }
 
     /// Asks the wire for what waits for it.
-    pub(super) fn inquire(&mut self) {
+    pub(super) fn inquire(&mut self, now: Instant) {
         let mut wanted = alloc::collections::BTreeMap::<_, Vec<IpAddr>>::new();
+        let waits = |address: &IpAddr| self.contested.get(address).is_some_and(|contest| contest.again > now);
         for (address, ghost) in self.closed().filter(|(_, ghost)| !self.inquests.contains_key(ghost)) {
+            if ghost == Ghost::Anyone && waits(&address) {
+                continue;
+            }
             wanted.entry(ghost).or_default().push(address);
         }
         wanted.into_iter().for_each(|(ghost, addresses)| self.probe(ghost, &addresses));
@@ -181,6 +193,10 @@ impl Holder {
             };
             self.emit(Output::Event(Event::StillAnswers { node, address, mac }));
         }
+        match (ghost, answered) {
+            (Ghost::Anyone, Some((address, mac))) => self.contest(now, address, mac),
+            _ => {}
+        }
         match ghost {
             Ghost::Of(member) if self.is_here(member) => self.take_if_dead(now, member),
             ghost if silent => self.open(now, ghost),
@@ -204,12 +220,29 @@ impl Holder {
         self.refresh(now, opened.into_iter());
         if ghost == Ghost::Anyone {
             self.inquests.remove(&ghost);
-            self.inquire();
+            self.inquire(now);
         }
+    }
+
+    /// Somebody answers for an address, nobody knows who: it waits, the others are asked for without it.
+    fn contest(&mut self, now: Instant, address: IpAddr, mac: Mac) {
+        self.inquests.remove(&Ghost::Anyone);
+        let since = now + CONTESTED_AGAIN;
+        if self.contested.insert(address, Contest { again: since, mac }).is_none() {
+            self.emit(Output::Event(Event::StillAnswers { node: "an unknown host".into(), address, mac }));
+        }
+        self.inquire(now);
     }
 
     /// Asks again where it is time, and drops what nobody waits for.
     pub(super) fn inquests_due(&mut self, now: Instant) {
+        let mut contested = core::mem::take(&mut self.contested);
+        contested.retain(|address, _| self.is_closed(*address));
+        self.contested = contested;
+        let is_due = self.contested.values().any(|contest| contest.again <= now);
+        if is_due && !self.inquests.contains_key(&Ghost::Anyone) {
+            self.inquire(now);
+        }
         if self.inquests.is_empty() && self.doubts.is_empty() {
             return;
         }
@@ -241,7 +274,9 @@ impl Holder {
     /// Returns when [`inquests_due`](Self::inquests_due) has something to do.
     pub(super) fn inquests_deadline(&self) -> Option<Instant> {
         let again = self.inquests.values().filter_map(Inquest::ask_at);
-        again.chain(self.doubts.values().filter_map(|doubt| doubt.not_before)).min()
+        let asking = self.inquests.contains_key(&Ghost::Anyone);
+        let contested = self.contested.values().map(|contest| contest.again).filter(|_| !asking);
+        again.chain(self.doubts.values().filter_map(|doubt| doubt.not_before)).chain(contested).min()
     }
 
     /// Everything that came here from nodes that fell silent is held: the outage is over.
@@ -256,5 +291,7 @@ impl Holder {
     }
 }
 
+/// Pause before an address for which a stranger answers is asked for again.
+const CONTESTED_AGAIN: Span = Span::from_ms(500);
 /// How long beyond the lease a host may answer before the operator is told.
 const TELL: Span = Span::from_secs(1);

@@ -2,7 +2,7 @@
 use super::{Holder, Want};
 use crate::{
     time::{Instant, Span},
-    vip::{Cause, Safety},
+    vip::{Cause, Mac, Safety},
 };
 use alloc::{collections::BTreeSet, string::String, sync::Arc, vec::Vec};
 use core::{fmt, net::IpAddr};
@@ -34,6 +34,8 @@ pub struct Row {
     pub here: Option<Want>,
     /// Why it is not what it is to be on this host.
     pub failed: Option<String>,
+    /// Who answers for it although nobody should, while this node waits for it.
+    pub contested_by: Option<Mac>,
     /// The nodes that offer it, by name.
     pub candidates: Vec<Candidate>,
 }
@@ -122,6 +124,7 @@ impl Holder {
                 stable: local.map_or(Span::ZERO, |local| now.since(local.owner_since)),
                 here: local.map(|local| local.made),
                 failed: local.and_then(|local| local.failed.clone()),
+                contested_by: self.contested.get(address).map(|contest| contest.mac),
                 candidates,
             }
         }).collect()
