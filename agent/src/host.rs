@@ -6,5 +6,6 @@ pub mod control;
 pub mod counting;
 mod ended;
 pub mod errands;
+pub mod gate;
 pub mod heartbeat;
 pub mod mesh;
