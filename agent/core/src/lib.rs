@@ -14,4 +14,5 @@ pub mod counters;
 pub mod group;
 pub mod node;
 pub mod time;
+pub mod vip;
 pub mod wire;

@@ -38,9 +38,9 @@ pub const ADVERTISEMENT: u8 = 136;
 /// Next header of ICMPv6.
 pub const ICMPV6: u8 = 58;
 /// Where a frame has its next header.
-pub const NEXT_HEADER_AT: usize = 20;
+pub const NEXT_HEADER_AT: u32 = 20;
 /// Where a frame has its ICMPv6 type, without extension headers.
-pub const TYPE_AT: usize = 54;
+pub const TYPE_AT: u32 = 54;
 
 /// One packet of neighbour discovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +146,7 @@ impl Ndp {
             _ => return Err(NdpError::Foreign),
         };
         let length = usize::from(head.length.get());
-        let body = frame.get(TYPE_AT..TYPE_AT + length).ok_or(NdpError::Short)?;
+        let body = frame.get(BODY_AT..BODY_AT + length).ok_or(NdpError::Short)?;
         let options = body.get(BODY_BYTES..).ok_or(NdpError::Short)?;
         // A packet with its checksum in it sums up to nothing.
         if checksum(head.source, head.destination, body) != 0 {
@@ -175,7 +175,7 @@ impl Ndp {
             frame_source: mac,
             ethertype: U16::new(ETHERTYPE),
             version: U32::new(6 << 28),
-            length: U16::new(u16::try_from(frame.length - TYPE_AT).unwrap_or(u16::MAX)),
+            length: U16::new(u16::try_from(frame.length - BODY_AT).unwrap_or(u16::MAX)),
             next_header: ICMPV6,
             hop_limit: HOP_LIMIT,
             source: self.source.octets(),
@@ -187,7 +187,7 @@ impl Ndp {
             target: self.target.octets(),
         };
         frame.bytes[..HEAD_BYTES].copy_from_slice(head.as_bytes());
-        head.checksum = U16::new(checksum(head.source, head.destination, &frame.bytes[TYPE_AT..frame.length]));
+        head.checksum = U16::new(checksum(head.source, head.destination, &frame.bytes[BODY_AT..frame.length]));
         frame.bytes[..HEAD_BYTES].copy_from_slice(head.as_bytes());
         frame
     }
@@ -273,12 +273,14 @@ const HOP_LIMIT: u8 = 255;
 const FLAG_SOLICITED: u32 = 1 << 30;
 const FLAG_OVERRIDE: u32 = 1 << 29;
 const HEAD_BYTES: usize = size_of::<Head>();
+/// [`TYPE_AT`], to be counted with.
+const BODY_AT: usize = 54;
 /// Bytes of the shortest option, and the unit of their lengths.
 const OPTION_BYTES: usize = 8;
 /// Bytes of the ICMPv6 part without options.
-const BODY_BYTES: usize = HEAD_BYTES - TYPE_AT;
+const BODY_BYTES: usize = HEAD_BYTES - BODY_AT;
 
-const _: () = assert!(HEAD_BYTES == 78 && BODY_BYTES == 24);
+const _: () = assert!(HEAD_BYTES == 78 && BODY_BYTES == 24 && TYPE_AT == 54);
 
 #[cfg(test)]
 mod tests {
@@ -297,9 +299,9 @@ mod tests {
     /// Makes the checksum right again after a change.
     fn seal(frame: &mut [u8]) {
         let (source, destination) = (frame[22..38].try_into().unwrap(), frame[38..54].try_into().unwrap());
-        let end = (TYPE_AT + usize::from(u16::from_be_bytes([frame[18], frame[19]]))).min(frame.len());
+        let end = (BODY_AT + usize::from(u16::from_be_bytes([frame[18], frame[19]]))).min(frame.len());
         frame[56..58].fill(0);
-        let sum = checksum(source, destination, &frame[TYPE_AT..end]);
+        let sum = checksum(source, destination, &frame[BODY_AT..end]);
         frame[56..58].copy_from_slice(&sum.to_be_bytes());
     }
 
@@ -322,7 +324,7 @@ mod tests {
         #[test]
         fn any_bytes_are_a_packet_or_an_error(mut bytes in prop::collection::vec(any::<u8>(), 0..160), seal_it: bool) {
             if let (true, true) = (seal_it, bytes.len() >= HEAD_BYTES) {
-                let body = u16::try_from(bytes.len() - TYPE_AT).unwrap();
+                let body = u16::try_from(bytes.len() - BODY_AT).unwrap();
                 bytes[12..15].copy_from_slice(&[0x86, 0xdd, 0x60]);
                 bytes[18..20].copy_from_slice(&body.to_be_bytes());
                 bytes[20..22].copy_from_slice(&[ICMPV6, HOP_LIMIT]);
@@ -340,8 +342,8 @@ mod tests {
         #[test]
         fn any_flipped_bit_of_the_message_is_noticed(at in any::<prop::sample::Index>()) {
             let mut frame = announcement();
-            let bits = (frame.len() - TYPE_AT) * 8;
-            let bit = TYPE_AT * 8 + at.index(bits);
+            let bits = (frame.len() - BODY_AT) * 8;
+            let bit = BODY_AT * 8 + at.index(bits);
             frame[bit / 8] ^= 1 << (bit % 8);
             prop_assert!(Ndp::parse(&frame).is_err());
         }
