@@ -1,5 +1,6 @@
 //! Floor 3: carries the core's effects out, and reports what became of them.
 
+pub mod address;
 pub mod bus;
 pub mod cluster;
 pub mod control;

@@ -24,7 +24,7 @@ pub(super) struct Announcer {
     refresh_every: Option<Duration>,
     refresh_at: Option<Instant>,
     /// Frames that may leave, and since when that is so.
-    tokens: u32,
+    tokens: i64,
     filled_at: Instant,
 }
 
@@ -52,7 +52,7 @@ impl Announcer {
             refresh: VecDeque::new(),
             refresh_every: None,
             refresh_at: None,
-            tokens: BURST,
+            tokens: i64::from(BURST),
             filled_at: now,
         }
     }
@@ -84,10 +84,10 @@ impl Announcer {
         }
     }
 
-    /// Returns the next announcement that is due and may leave. It may take `frames` frames.
-    pub(super) fn next(&mut self, now: Instant, frames: u32) -> Option<Announcement> {
+    /// Returns the next announcement that is due and may leave; `frames` tells how many frames it takes.
+    pub(super) fn next(&mut self, now: Instant, frames: impl Fn(IpAddr) -> u32) -> Option<Announcement> {
         self.fill(now);
-        if self.tokens == 0 {
+        if self.tokens <= 0 {
             return None;
         }
         if self.refresh_at.is_some_and(|at| at <= now) {
@@ -95,7 +95,7 @@ impl Announcer {
             self.refresh = self.stamps.keys().copied().collect();
         }
         let announcement = self.pop(now)?;
-        self.tokens = self.tokens.saturating_sub(frames);
+        self.tokens -= i64::from(frames(announcement.address));
         Some(announcement)
     }
 
@@ -114,7 +114,11 @@ impl Announcer {
         let firsts = self.rounds.iter().filter_map(|round| round.front().map(|due| due.at));
         let waits = (!self.refresh.is_empty()).then_some(self.filled_at);
         let at = firsts.chain(waits).chain(self.refresh_at).min()?;
-        if self.tokens > 0 { Some(at) } else { Some(at.max(self.filled_at + MILLISECOND)) }
+        if self.tokens > 0 {
+            return Some(at);
+        }
+        let missing = u32::try_from(1 - self.tokens).unwrap_or(u32::MAX);
+        Some(at.max(self.filled_at + MILLISECOND * missing.div_ceil(FRAMES_PER_MS)))
     }
 
     fn pop(&mut self, now: Instant) -> Option<Announcement> {
@@ -141,8 +145,8 @@ impl Announcer {
     fn fill(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.filled_at).as_millis();
         if passed > 0 {
-            let more = u32::try_from(passed).unwrap_or(u32::MAX).saturating_mul(FRAMES_PER_MS);
-            self.tokens = self.tokens.saturating_add(more).min(BURST);
+            let more = i64::try_from(passed).unwrap_or(i64::MAX).saturating_mul(FRAMES_PER_MS.into());
+            self.tokens = self.tokens.saturating_add(more).min(BURST.into());
             self.filled_at = now;
         }
     }
@@ -172,7 +176,7 @@ mod tests {
 
     /// Takes what is due at `now`.
     fn take(announcer: &mut Announcer, now: Instant) -> Vec<Announcement> {
-        std::iter::from_fn(|| announcer.next(now, 1)).collect()
+        std::iter::from_fn(|| announcer.next(now, |_| 1)).collect()
     }
 
     #[test]
@@ -241,10 +245,10 @@ mod tests {
         let mut announcer = Announcer::new(start);
         announcer.add(vip(1), start);
         announcer.add(vip(2), start);
-        let first = announcer.next(start, 1).expect("due");
+        let first = announcer.next(start, |_| 1).expect("due");
         announcer.put_back(first, start);
-        assert_eq!(announcer.next(start, 1), None, "not before the next millisecond");
+        assert_eq!(announcer.next(start, |_| 1), None, "not before the next millisecond");
         let later = start + MILLISECOND;
-        assert_eq!(announcer.next(later, 1).map(|one| one.address), Some(vip(1)));
+        assert_eq!(announcer.next(later, |_| 1).map(|one| one.address), Some(vip(1)));
     }
 }

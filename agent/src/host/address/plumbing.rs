@@ -38,8 +38,8 @@ pub(super) struct Change {
     pub(super) add: bool,
 }
 
-/// What the kernel said to each change of a slice, in its order.
-pub(super) type Answers = Vec<(Change, Result<(), io::Error>)>;
+/// What the kernel said to each change of a slice, in its order: whether it changed something.
+pub(super) type Answers = Vec<(Change, io::Result<bool>)>;
 
 /// The socket for changes.
 #[derive(Debug)]
@@ -114,19 +114,17 @@ impl Plumber {
 ///
 /// # Errors
 /// Netlink cannot be had, or says so.
-pub(super) fn survey(neighbours: bool) -> io::Result<Survey> {
+pub(super) fn survey() -> io::Result<Survey> {
     let runtime = Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(async {
         let (connection, handle, _unsolicited) = rtnetlink::new_connection()?;
         tokio::spawn(connection);
         let links = collect(handle.link().get().execute(), |message| link(&message)).await?;
         let addresses = collect(handle.address().get().execute(), |message| address(&message)).await?;
-        let mut found = Survey { addresses, links, neighbours: Vec::new() };
-        if neighbours {
-            found.neighbours = collect(handle.neighbours().get().execute(), |message| neighbour(&message)).await?;
-            found.neighbours.truncate(bounds::NEIGHBOURS_MAX);
-        }
-        Ok(found)
+        let heard = handle.neighbours().get().execute();
+        let mut neighbours = collect(heard, |message| neighbour(&message)).await?;
+        neighbours.truncate(bounds::NEIGHBOURS_MAX);
+        Ok(Survey { addresses, links, neighbours })
     })
 }
 
@@ -220,14 +218,14 @@ fn request(change: &Change) -> NetlinkMessage<RouteNetlinkMessage> {
     message
 }
 
-fn verdict(change: Change, reply: &NetlinkMessage<RouteNetlinkMessage>) -> Result<(), io::Error> {
+fn verdict(change: Change, reply: &NetlinkMessage<RouteNetlinkMessage>) -> io::Result<bool> {
     let NetlinkPayload::Error(error) = &reply.payload else {
         return Err(io::Error::other("the kernel answered something else"));
     };
     match error.raw_code().saturating_abs() {
-        0 => Ok(()),
-        libc::EEXIST if change.add => Ok(()),
-        libc::EADDRNOTAVAIL | libc::ENODEV if !change.add => Ok(()),
+        0 => Ok(true),
+        libc::EEXIST if change.add => Ok(false),
+        libc::EADDRNOTAVAIL | libc::ENODEV if !change.add => Ok(false),
         errno => Err(io::Error::from_raw_os_error(errno)),
     }
 }

@@ -73,6 +73,8 @@ pub(super) struct Entry {
     pub(super) busy: bool,
     /// Why the last attempt failed, and when the next is due.
     pub(super) failure: Option<(String, Instant)>,
+    /// Attempts that failed, one after the other.
+    pub(super) failures: u32,
     /// Own deletions whose notifications are still to come.
     pub(super) own_deletes: u32,
     /// It was removed behind our back and is not back yet.
@@ -249,6 +251,11 @@ impl Table {
         self.entries.iter().map(|(address, entry)| (*address, entry))
     }
 
+    /// Returns the number of addresses.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Returns the addresses of which this holds, to be gone through while the table changes.
     pub(super) fn those(&self, which: impl Fn(&Entry) -> bool) -> Vec<IpAddr> {
         self.iter().filter(|(_, entry)| which(entry)).map(|(address, _)| address).collect()
@@ -268,6 +275,7 @@ impl Entry {
             hooking: false,
             busy: false,
             failure: None,
+            failures: 0,
             own_deletes: 0,
             vanished: false,
             answer_due: false,

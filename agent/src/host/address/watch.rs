@@ -5,7 +5,7 @@ use super::{
     plumbing,
     table::{LinkState, Spot},
 };
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, StreamExt as _, stream::LocalBoxStream};
 use rtnetlink::{
     MulticastGroup, new_multicast_connection,
     packet_core::{NetlinkMessage, NetlinkPayload},
@@ -32,7 +32,7 @@ pub(super) enum Change {
 /// The socket on which changes are told.
 pub(super) struct Watch(Messages);
 
-type Messages = futures_channel::mpsc::UnboundedReceiver<(NetlinkMessage<RouteNetlinkMessage>, SocketAddr)>;
+type Messages = LocalBoxStream<'static, (NetlinkMessage<RouteNetlinkMessage>, SocketAddr)>;
 
 impl Watch {
     /// Opens the socket on the runtime of this thread; what happens from here on is told. What is read and not taken yet is
@@ -45,7 +45,7 @@ impl Watch {
             tracing::debug!(%error, "the buffer for changes of addresses stays as small as it is");
         }
         tokio::spawn(connection);
-        Ok(Self(messages))
+        Ok(Self(messages.boxed_local()))
     }
 
     /// Waits for changes and returns all that have come, up to [`CHANGES_MAX`].
