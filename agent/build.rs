@@ -1,8 +1,8 @@
-//! Builds the kernel programs (`ebpf/`) with whichever compiler here has a `core` for BPF, and hands the object over.
+//! Builds the kernel programs (`ebpf/`) with whichever compiler here has a `core` for BPF, and hands the objects over.
 //!
 //! Two kinds do: one whose sysroot carries the library ready-made (Debian's rustc-web with
 //! libstd-rust-web-dev-bpf), and a nightly with rust-src that builds it. `CONVOY_EBPF_RUSTC` names another one of
-//! the first kind. bpf-linker turns the result into an object. What is missing is said once, with the command that
+//! the first kind. bpf-linker turns the result into objects. What is missing is said once, with the command that
 //! installs it.
 use std::{
     env,
@@ -87,9 +87,11 @@ fn build() -> Result<(), String> {
     if !built.status.success() {
         return Err(format!("{command:?}\n{}", String::from_utf8_lossy(&built.stderr)));
     }
-    let object = out.join("ebpf").join(target).join("release/convoy");
-    fs::copy(&object, out.join("convoy.bpf.o"))
-        .map_err(|error| format!("the object {} was not made: {error}", object.display()))?;
+    for name in ["convoy", "gate"] {
+        let object = out.join("ebpf").join(target).join("release").join(name);
+        fs::copy(&object, out.join(format!("{name}.bpf.o")))
+            .map_err(|error| format!("the object {} was not made: {error}", object.display()))?;
+    }
     Ok(())
 }
 

@@ -15,6 +15,8 @@ pub mod memory;
 #[expect(unsafe_code, reason = "getsockopt(2) for an option the safe wrappers do not know")]
 pub mod namespace;
 pub mod net;
+#[expect(unsafe_code, reason = "setsockopt(2) for a socket filter, and tokio's registration of descriptors")]
+pub mod packet;
 pub mod privilege;
 #[expect(unsafe_code, reason = "the safe wrappers cannot say the process 0 of a pid namespace")]
 pub mod process;

@@ -8,5 +8,6 @@
 
 pub mod addr;
 pub mod count;
+pub mod gate;
 pub mod kernel;
 pub mod prefix;

@@ -3,7 +3,7 @@
 //! A user-space update replaces a whole value and would lose what the kernel counted meanwhile; this program uses
 //! the same atomics as `observe`. It is never attached: `BPF_PROG_TEST_RUN` runs it with a [`Correction`] as packet.
 use crate::{
-    atomic, count,
+    count,
     maps::{SEEDED, SOCKETS},
     observe,
 };
@@ -12,6 +12,7 @@ use convoy_common::{
     count::Direction,
     kernel::{Correction, Op, Outcome, RETIRED, Seed},
 };
+use convoy_ebpf::atomic;
 
 /// Carries out one [`Correction`]; returns an [`Outcome`].
 #[classifier]

@@ -3,7 +3,6 @@
 //! Invariants: 1. an entry marked as retired counts nothing, so that deleting it loses nothing; 2. the count is
 //! changed before the drain epoch is read, and the agent drains, then raises the epoch, then reads: so a change is
 //! either in what the agent reads or announced again after its drain; 3. one announcement per host and epoch.
-use crate::atomic;
 use crate::maps::{CHANGES, CONTROL, Hosts, INBOUND_HOSTS, OUTBOUND_HOSTS, STATS};
 use aya_ebpf::bindings::BPF_NOEXIST;
 use convoy_common::{
@@ -11,6 +10,7 @@ use convoy_common::{
     count::Direction,
     kernel::{Changed, HostCount, Outcome, Stat, is_retired},
 };
+use convoy_ebpf::atomic;
 
 /// Returns the table of `direction`.
 #[inline(always)]

@@ -82,8 +82,8 @@ pub const ASKED_MAX: usize = 64;
 /// Commands whose answers a manager keeps; the one that was given longest ago makes room.
 pub const CACHED_COMMANDS_MAX: usize = 128;
 /// Addresses that the cluster shares. The configuration refuses more on one node; more of all nodes together are passed
-/// over when they are heard. source: reference 5.1, at most 10240 aliases a host.
-pub const VIPS_MAX: usize = 10_240;
+/// over when they are heard. source: reference 5.1 wants 10240 aliases a host.
+pub const VIPS_MAX: usize = 16_384;
 /// Bytes of one part of what a node would hold. chosen: a fifth of a bus message; four thousand addresses.
 pub const VIP_PART_BYTES: usize = 200_000;
 /// Messages about addresses that wait until the members have one table. Further ones are passed over by all members alike.
@@ -160,5 +160,34 @@ pub const ROLE_PATTERNS_MAX: usize = 64;
 pub const OBJECT_HOSTS: u32 = 524_288;
 /// Most hosts that `max_size` may ask for.
 pub const OBJECT_HOSTS_MAX: u32 = 16_777_216;
+
+// --- addresses that move ------------------------------------------------------------------------------------
+
+/// Orders that wait for the address thread. One more is handed back to who gives it. chosen: most are whole batches.
+pub const ADDRESS_ORDERS_MAX: usize = 1_024;
+/// Events of the address thread that wait to be read. Those after them wait in the thread.
+pub const ADDRESS_EVENTS_MAX: usize = 1_024;
+/// Events that wait in the thread: what became of an address replaces what was said of it before; of the others the
+/// oldest that nobody waits for is dropped, and counted as `dropped`.
+pub const ADDRESS_EVENTS_WAITING_MAX: usize = 4_096;
+/// Changes of addresses in one message to the kernel, which carries them all out before anything else gets its turn.
+pub const NETLINK_SLICE_MAX: usize = 64;
+/// Probes at once. One more is answered as unsure. chosen: every other node is doubted at once.
+pub const PROBES_MAX: usize = NODES_MAX;
+/// Addresses that one probe asks for; those after them are not asked for. chosen: one answer is enough.
+pub const PROBE_ADDRESSES_MAX: usize = 32;
+/// Frames of one link that are read before anything else gets its turn; the rest waits in the socket, and is dropped
+/// there by the kernel when that is full.
+pub const FRAMES_READ_MAX: usize = 256;
+/// Hosts to which addresses are announced one by one. Those after them are not told, which is counted as `untold`.
+pub const HOSTS_OF_INTEREST_MAX: usize = 1_024;
+/// Neighbours that are told of at once; those after them are not. chosen: four times the kernel's default table.
+pub const NEIGHBOURS_MAX: usize = 4_096;
+/// Hooks of addresses that run at once; the others wait with their addresses.
+pub const HOOKS_AT_ONCE_MAX: usize = 16;
+/// Time that the hooks of an address have together. What still runs then is ended, and told as failed.
+pub const HOOKS_WITHIN: Span = Span::from_secs(10);
+/// Hooks of one address. More are not run, which is told as their failure.
+pub const HOOKS_MAX: usize = 8;
 
 // --- end of configuration ------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ mod settings;
 mod table;
 mod topic;
 
-pub use facts::{Event, Input, Mac, Made, Output};
+pub use facts::{Event, Input, Made, Output};
 pub use history::{History, Record};
 pub use holder::{Candidate, Holder, Row, State};
 pub use offer::{Offer, Offered};
@@ -37,9 +37,10 @@ pub use table::{Cause, Change, Claim, Seat, Table};
 pub use topic::{Ghost, Handover, Phase, Safety, Topic};
 
 /// What this node is to make of an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
 pub enum Want {
     /// It is not on this host.
+    #[default]
     Absent,
     /// It is on this host, which accepts what arrives for it and answers no question about it.
     Silent,

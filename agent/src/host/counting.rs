@@ -24,7 +24,9 @@ mod threads;
 mod told;
 
 pub use error::Error;
+pub(super) use load::program;
 pub use load::{Counting, OBJECT, open, open_object, remove};
+pub(super) use place::prepare;
 pub use place::{default_bpffs, default_cgroup};
 pub use report::{Drift, Report, State, Table};
 pub use threads::{Handle, Options, spawn};

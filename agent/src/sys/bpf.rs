@@ -2,7 +2,9 @@
 //!
 //! Invariants: 1. a [`Table`] has the key and value sizes of its types, checked when it is made, so no call can make
 //! the kernel write past a buffer; 2. a buffer handed to the kernel outlives the call.
-//! Source: Linux `include/uapi/linux/bpf.h`, `union bpf_attr`; bpf(2).
+//! Source: Linux `include/uapi/linux/bpf.h`, `union bpf_attr`; bpf(2); membarrier(2), whose global command waits for a
+//! grace period.
+use rustix::thread::{MembarrierCommand, membarrier};
 use std::{
     ffi::CString,
     io,
@@ -12,6 +14,8 @@ use std::{
         unix::ffi::OsStrExt,
     },
     path::Path,
+    thread,
+    time::Duration,
 };
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes};
 
@@ -151,6 +155,40 @@ impl<K: Plain, V: Plain> Table<K, V> {
         }
     }
 
+    /// Puts many whole values in place, made or replaced, in one call.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put); entries before the one that is refused are in place.
+    pub fn put_all(&self, entries: &[(K, V)]) -> io::Result<()> {
+        let (keys, values): (Vec<K>, Vec<V>) = entries.iter().copied().unzip();
+        self.change_all(MAP_UPDATE_BATCH, &keys, &values)
+    }
+
+    /// Deletes many entries, all of which must be there, in one call.
+    ///
+    /// # Errors
+    /// `NotFound` when one is not there; entries before it are deleted.
+    pub fn remove_all(&self, keys: &[K]) -> io::Result<()> {
+        self.change_all(MAP_DELETE_BATCH, keys, &[])
+    }
+
+    /// Gives the kernel a batch of keys, and of values unless the command needs none.
+    fn change_all(&self, command: libc::c_int, keys: &[K], values: &[V]) -> io::Result<()> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let mut attr = Batch {
+            keys: keys.as_ptr().addr() as u64,
+            values: values.as_ptr().addr() as u64,
+            len: length(keys)?,
+            map: word(self.fd.as_fd()),
+            ..Batch::new_zeroed()
+        };
+        // SAFETY: `len` keys, and as many values where the command reads them, have the map's sizes, see `new`; the
+        // kernel only reads them.
+        unsafe { call_mut(command, &mut attr) }.map(drop)
+    }
+
     /// Returns the kernel's number of this map.
     pub fn id(&self) -> io::Result<u32> {
         map_info(self.fd.as_fd()).map(|info| info.id)
@@ -215,20 +253,29 @@ pub fn update_link(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<
 
 /// Runs a loaded program once on `packet` and returns its verdict.
 pub fn run(program: BorrowedFd<'_>, packet: &[u8]) -> io::Result<u32> {
-    let len = u32::try_from(packet.len())
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))?;
     let mut attr = TestRun {
         program: word(program),
-        packet_len: len,
+        packet_len: length(packet)?,
         packet: packet.as_ptr().addr() as u64,
         repeat: 1,
         ..TestRun::new_zeroed()
     };
-    // SAFETY: the address is of `len` live bytes, which the kernel only reads; it is given no output buffer.
+    // SAFETY: the address is of as many live bytes as stated, which the kernel only reads; it is given no output buffer.
     unsafe { call_mut(PROG_TEST_RUN, &mut attr) }?;
     Ok(attr.verdict)
 }
 
+/// Returns when every program that runs now has ended: none of them uses what was in a map before the call.
+pub fn wait_for_programs() {
+    if membarrier(MembarrierCommand::Global).is_err() {
+        // Kernels with tickless processors refuse it.
+        // waits: for programs that run on other processors, which take microseconds.
+        thread::sleep(GRACE);
+    }
+}
+
+/// Time that stands for a grace period where the kernel offers no way to wait for one.
+const GRACE: Duration = Duration::from_millis(50);
 /// Elements asked for at once. chosen: 16 384 keys and values of 16 bytes stay within the second cache.
 const BATCH_LEN: u32 = 16_384;
 
@@ -239,6 +286,8 @@ const OBJ_GET: libc::c_int = 7;
 const PROG_TEST_RUN: libc::c_int = 10;
 const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const MAP_LOOKUP_BATCH: libc::c_int = 24;
+const MAP_UPDATE_BATCH: libc::c_int = 26;
+const MAP_DELETE_BATCH: libc::c_int = 27;
 const LINK_UPDATE: libc::c_int = 29;
 
 /// `bpf_attr` of the element commands.
@@ -376,6 +425,11 @@ fn word(fd: BorrowedFd<'_>) -> u32 {
 #[expect(clippy::cast_possible_truncation, reason = "keys and values are tens of bytes")]
 const fn size<T>() -> u32 {
     size_of::<T>() as u32
+}
+
+/// Returns a length as the kernel takes it.
+fn length<T>(list: &[T]) -> io::Result<u32> {
+    u32::try_from(list.len()).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.to_string()))
 }
 
 /// Widens a length; `usize` has at least 32 bits wherever eBPF runs.

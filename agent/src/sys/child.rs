@@ -5,10 +5,10 @@
 //! service manager and would not be taken for the service. Source: prctl(2), `PR_SET_PDEATHSIG`; `pidfd_open(2)`.
 use rustix::{
     fs::{OFlags, fcntl_getfl, fcntl_setfl},
-    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+    process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal},
 };
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     io::{self, Read},
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
@@ -54,9 +54,18 @@ impl Signaller {
 impl Child {
     /// Starts `program`. Call it on a thread that lives as long as the child shall.
     pub fn start(program: &Path, args: &[&OsStr]) -> io::Result<Self> {
+        Self::start_with(program, args, &[])
+    }
+
+    /// As [`start`](Self::start), with more variables in its environment.
+    pub fn start_with(
+        program: &Path,
+        args: &[&OsStr],
+        environment: &[(&str, OsString)],
+    ) -> io::Result<Self> {
         let parent = rustix::process::getpid();
         let mut command = Command::new(program);
-        command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
+        command.args(args).envs(environment.iter().map(|(name, value)| (name, value))).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
         for variable in OF_THE_SERVICE {
             command.env_remove(variable);
         }
@@ -137,6 +146,14 @@ impl Child {
         }
         if self.errors.is_none() && !self.line.is_empty() {
             take(String::from_utf8_lossy(&std::mem::take(&mut self.line)).trim_end());
+        }
+    }
+
+    /// Ends it at once, and all that it started and that stayed in its process group.
+    pub fn kill_group(&self) {
+        // Its number is its own until it is waited for, so the group's is too.
+        if let Err(error) = kill_process_group(Pid::from_child(&self.process), Signal::KILL) {
+            tracing::debug!(%error, "a process group that is killed has ended");
         }
     }
 

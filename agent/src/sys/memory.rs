@@ -51,6 +51,14 @@ impl Shared {
         }
     }
 
+    /// Replaces the 64-bit number at byte `at`; what this thread does next is seen after it.
+    pub fn store_u64(&self, at: usize, value: u64) {
+        if let Some(pointer) = self.pointer::<u64>(at) {
+            // SAFETY: as in `load_u64`.
+            unsafe { AtomicU64::from_ptr(pointer) }.store(value, Ordering::SeqCst);
+        }
+    }
+
     /// Returns where the number at byte `at` is, aligned and wholly within the mapping.
     fn pointer<T>(&self, at: usize) -> Option<*mut T> {
         let bytes = size_of::<T>();

@@ -3,13 +3,10 @@ use super::{Change, Settings, Want};
 use crate::{
     group::{bus::MemberId, view::View},
     time::Span,
-    wire::vip::Said,
+    wire::{arp::Mac, vip::Said},
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::net::IpAddr;
-
-/// A link-layer address.
-pub type Mac = [u8; 6];
 
 /// One fact.
 #[derive(Clone, Debug)]

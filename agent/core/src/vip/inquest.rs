@@ -1,6 +1,9 @@
 //! Whether a node that fell silent still answers for its addresses: asked on the wire, until nobody needs to know.
-use super::{Ghost, facts::Mac};
-use crate::time::{Instant, Span};
+use super::Ghost;
+use crate::{
+    time::{Instant, Span},
+    wire::arp::Mac,
+};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 

@@ -233,7 +233,7 @@ fn descriptor(fd: Result<std::os::fd::BorrowedFd<'_>, ProgramError>) -> Result<O
 }
 
 /// Returns a program of the object as what it is.
-pub(super) fn program<'a, P>(object: &'a mut Ebpf, name: &str) -> Result<&'a mut P, ProgramError>
+pub(in crate::host) fn program<'a, P>(object: &'a mut Ebpf, name: &str) -> Result<&'a mut P, ProgramError>
 where
     &'a mut P: TryFrom<&'a mut aya::programs::Program, Error = ProgramError>,
 {

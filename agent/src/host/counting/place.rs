@@ -40,11 +40,7 @@ pub fn default_cgroup() -> Result<PathBuf, Error> {
 
 /// Checks kernel, privilege and directories; afterwards the directory for pins exists.
 pub(super) fn check(settings: &Settings) -> Result<Place, Error> {
-    check_kernel()?;
-    check_capabilities()?;
-    if !Path::new(BTF).exists() {
-        return Err(Error::NoBtf { path: BTF });
-    }
+    check_kernel_and_privilege()?;
     let not_cgroup2 = || Error::NotCgroup2 { path: settings.cgroup.clone() };
     if !filesystem::is(&settings.cgroup, CGROUP2).unwrap_or(false) || !settings.cgroup.is_dir() {
         return Err(match filesystem::find(CGROUP2) {
@@ -53,10 +49,23 @@ pub(super) fn check(settings: &Settings) -> Result<Place, Error> {
         });
     }
     let cgroup_id = cgroup::id(&settings.cgroup).map_err(|_gone| not_cgroup2())?;
+    Ok(Place { netns_cookie: prepare(&settings.bpffs)?, cgroup_id })
+}
+
+/// Checks kernel and privilege, and makes the directory for pins, on a bpffs that is mounted if need be; returns the
+/// cookie of this thread's network namespace.
+pub(in crate::host) fn prepare(bpffs: &Path) -> Result<u64, Error> {
+    check_kernel_and_privilege()?;
     let netns_cookie = namespace::cookie()
         .map_err(|source| Error::Resource { what: "sockets to learn the network namespace from", source })?;
-    prepare_bpffs(&settings.bpffs)?;
-    Ok(Place { netns_cookie, cgroup_id })
+    prepare_bpffs(bpffs)?;
+    Ok(netns_cookie)
+}
+
+fn check_kernel_and_privilege() -> Result<(), Error> {
+    check_kernel()?;
+    check_capabilities()?;
+    if Path::new(BTF).exists() { Ok(()) } else { Err(Error::NoBtf { path: BTF }) }
 }
 
 fn check_kernel() -> Result<(), Error> {

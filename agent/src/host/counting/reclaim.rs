@@ -6,15 +6,14 @@
 //! looked it up before is waited for; then it is deleted. A connection that meets the mark is seeded afterwards.
 //!
 //! The total of a removed host goes with it: totals count since the host entered the table.
-//! Source: Linux `kernel/bpf/hashtab.c`; membarrier(2), whose global command waits for a grace period.
+//! Source: Linux `kernel/bpf/hashtab.c`.
 use super::{Error, plan, tables::Tables};
+use crate::sys::bpf;
 use convoy_common::{
     addr::Host,
     count::Direction,
     kernel::{HostCount, Outcome, is_retired},
 };
-use rustix::thread::{MembarrierCommand, membarrier};
-use std::{thread, time::Duration};
 
 /// Remembers the last sweep of one table.
 #[derive(Clone, Copy, Debug)]
@@ -66,11 +65,7 @@ impl Reclaim {
         if retired.is_empty() {
             return Ok(());
         }
-        if membarrier(MembarrierCommand::Global).is_err() {
-            // Kernels with tickless processors refuse it.
-            // waits: for programs that run on other processors, which take microseconds.
-            thread::sleep(GRACE);
-        }
+        bpf::wait_for_programs();
         for host in retired.drain(..) {
             if tables.remove(self.direction, host)? {
                 gone.push(host);
@@ -82,5 +77,3 @@ impl Reclaim {
 
 /// Entries marked at once; for so long a returning host is not counted. chosen: about 10 ms of work.
 const SLICE_LEN: usize = 4096;
-/// Time that stands for a grace period where the kernel offers no way to wait for one.
-const GRACE: Duration = Duration::from_millis(50);

@@ -12,10 +12,9 @@ use crate::{
     time::{Instant, Span},
     vip::{
         Change, Event, Ghost,
-        facts::Mac,
         inquest::{self, Inquest, State},
     },
-    wire::vip::Said,
+    wire::{arp::Mac, vip::Said},
 };
 use alloc::{collections::BTreeSet, vec::Vec};
 use core::net::IpAddr;

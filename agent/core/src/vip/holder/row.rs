@@ -2,7 +2,8 @@
 use super::{Holder, Want};
 use crate::{
     time::{Instant, Span},
-    vip::{Cause, Mac, Safety},
+    vip::{Cause, Safety},
+    wire::arp::Mac,
 };
 use alloc::{collections::BTreeSet, string::String, sync::Arc, vec::Vec};
 use core::{fmt, net::IpAddr};

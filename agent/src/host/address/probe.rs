@@ -1,0 +1,160 @@
+//! Asking the wire whether a host still answers for addresses.
+//!
+//! Invariants: 1. each probe ends exactly once; 2. it ends in silence only if at least one question left on a link that is
+//! up: what could not be asked proves nothing; 3. what was heard from this host itself is no answer.
+//! Source: RFC 5227 section 2.1.1, RFC 4862 section 5.4.2.
+use super::{Found, segment::Segment, table::Links};
+use convoy_core::{
+    bounds,
+    wire::{
+        arp::{self, Arp},
+        ndp::{self, Ndp},
+    },
+};
+use std::{
+    collections::BTreeMap,
+    io,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// The probes under way.
+#[derive(Debug, Default)]
+pub(super) struct Probes(Vec<Probe>);
+
+#[derive(Debug)]
+struct Probe {
+    id: u64,
+    addresses: Vec<(IpAddr, Arc<str>)>,
+    every: Duration,
+    next: Instant,
+    end: Instant,
+    asked: bool,
+    trouble: Option<String>,
+}
+
+impl Probes {
+    /// Begins a probe of addresses, each on its link. Returns its end, if it ends at once.
+    pub(super) fn begin(
+        &mut self,
+        id: u64,
+        mut addresses: Vec<(IpAddr, Arc<str>)>,
+        every: Duration,
+        until: Duration,
+        now: Instant,
+    ) -> Option<Found> {
+        if addresses.is_empty() {
+            return Some(Found::Unsure("none of the addresses is managed here".into()));
+        }
+        if self.0.len() >= bounds::PROBES_MAX {
+            return Some(Found::Unsure(format!("{} probes are under way", bounds::PROBES_MAX)));
+        }
+        addresses.truncate(bounds::PROBE_ADDRESSES_MAX);
+        // More often than each millisecond is a flood.
+        let every = every.max(Duration::from_millis(1));
+        self.0.push(Probe { id, addresses, every, next: now, end: now + until, asked: false, trouble: None });
+        None
+    }
+
+    /// Asks what is due, and returns the probes that are over.
+    pub(super) fn ask(
+        &mut self,
+        segments: &mut BTreeMap<Arc<str>, Segment>,
+        links: &Links,
+        now: Instant,
+    ) -> Vec<(u64, Found)> {
+        for probe in self.0.iter_mut().filter(|probe| probe.next <= now && now < probe.end) {
+            probe.next = now + probe.every;
+            for (address, interface) in &probe.addresses {
+                match question(segments, links, interface, *address) {
+                    Ok(()) => probe.asked = true,
+                    Err(error) => probe.trouble = Some(format!("cannot ask on {interface}: {error}")),
+                }
+            }
+        }
+        let over = self.0.extract_if(.., |probe| probe.end <= now);
+        over.map(|probe| {
+            let unasked = || probe.trouble.unwrap_or_else(|| "there was no time to ask".into());
+            (probe.id, if probe.asked { Found::Silence } else { Found::Unsure(unasked()) })
+        })
+        .collect()
+    }
+
+    /// Takes note that somebody on a link answers for an address, and returns the probes that it ends.
+    pub(super) fn heard(&mut self, address: IpAddr, interface: &str, mac: arp::Mac) -> Vec<(u64, Found)> {
+        let is_answered = |probe: &mut Probe| {
+            probe.addresses.iter().any(|(asked, on)| (*asked, &**on) == (address, interface))
+        };
+        self.0.extract_if(.., is_answered).map(|probe| (probe.id, Found::Answer { address, mac })).collect()
+    }
+
+    /// Returns when a question is due or a probe is over.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.0.iter().map(|probe| probe.next.min(probe.end)).min()
+    }
+}
+
+fn question(
+    segments: &mut BTreeMap<Arc<str>, Segment>,
+    links: &Links,
+    interface: &Arc<str>,
+    address: IpAddr,
+) -> io::Result<()> {
+    let is_up = links.get(interface).is_some_and(|link| link.up);
+    let Some(segment) = segments.get_mut(interface).filter(|_| is_up) else {
+        return Err(io::Error::new(io::ErrorKind::NetworkDown, "the link is down"));
+    };
+    let mac = segment.mac();
+    match address {
+        IpAddr::V4(address) => segment.send(&Arp::probe(mac, address).emit(arp::BROADCAST)),
+        IpAddr::V6(address) => {
+            let probe = Ndp::probe(address);
+            segment.send(probe.emit(mac, ndp::multicast_mac(probe.destination)).as_ref())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    const VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    const MAC: arp::Mac = [2, 0, 0, 0, 0, 9];
+
+    fn begin(probes: &mut Probes, id: u64, now: Instant) -> Option<Found> {
+        let addresses = vec![(VIP, Arc::from("eth0"))];
+        probes.begin(id, addresses, Duration::from_millis(2), Duration::from_millis(10), now)
+    }
+
+    #[test]
+    fn what_could_not_be_asked_is_not_silence() {
+        let (mut probes, now) = (Probes::default(), Instant::now());
+        assert_eq!(begin(&mut probes, 1, now), None);
+        assert_eq!(probes.ask(&mut BTreeMap::new(), &Links::new(), now), []);
+        let end = now + Duration::from_millis(10);
+        let over = probes.ask(&mut BTreeMap::new(), &Links::new(), end);
+        assert!(matches!(&over[..], [(1, Found::Unsure(why))] if why.contains("eth0")), "{over:?}");
+        assert_eq!(probes.due(), None);
+    }
+
+    #[test]
+    fn an_answer_ends_the_probes_that_asked_for_it_on_that_link() {
+        let (mut probes, now) = (Probes::default(), Instant::now());
+        assert_eq!((begin(&mut probes, 1, now), begin(&mut probes, 2, now)), (None, None));
+        assert_eq!(probes.heard(VIP, "eth1", MAC), []);
+        let answer = Found::Answer { address: VIP, mac: MAC };
+        assert_eq!(probes.heard(VIP, "eth0", MAC), [(1, answer.clone()), (2, answer)]);
+        assert_eq!(probes.heard(VIP, "eth0", MAC), []);
+    }
+
+    #[test]
+    fn probes_are_bounded_and_what_is_refused_is_unsure() {
+        let (mut probes, now) = (Probes::default(), Instant::now());
+        for id in 0..bounds::PROBES_MAX as u64 {
+            assert_eq!(begin(&mut probes, id, now), None);
+        }
+        assert!(matches!(begin(&mut probes, 99, now), Some(Found::Unsure(_))));
+    }
+}

@@ -1,0 +1,491 @@
+//! The thread itself: takes orders, does what is urgent, starts what takes long, and sleeps until something happens.
+use super::{
+    Event, Made, Order, Plan, Want,
+    announce::{Announcer, BURST},
+    hooks::{self, Phase},
+    plumbing::{Answers, Plumber, Survey, survey},
+    probe::Probes,
+    segment::Segment,
+    shared::{Link, Mail, Outbox},
+    table::{Lane, Links, Table},
+    too_many,
+    watch::{Change, Watch},
+};
+use crate::{
+    host::gate::{self, Gate, Standing},
+    sys::wake::Sleeper,
+};
+use convoy_core::{bounds, wire::arp::Mac};
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use std::{
+    collections::BTreeMap,
+    future::{Future, pending, poll_fn},
+    io,
+    net::IpAddr,
+    path::PathBuf,
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+    time::{Duration, Instant},
+};
+use tokio::{
+    runtime::Builder,
+    task::{JoinHandle, JoinSet},
+};
+
+/// Whom to tell that the start is over.
+pub(super) type Ready = Sender<io::Result<gate::Lease>>;
+
+/// See the module.
+pub(super) struct Thread {
+    pub(super) plan: Plan,
+    orders: Receiver<Mail>,
+    pub(super) outbox: Outbox,
+    pub(super) gate: Gate,
+    pub(super) table: Table,
+    pub(super) links: Links,
+    pub(super) segments: BTreeMap<Arc<str>, Segment>,
+    pub(super) announcer: Announcer,
+    pub(super) probes: Probes,
+    pub(super) plumber: Plumber,
+    /// Hosts of interest, as ordered, and the neighbours that this host has.
+    pub(super) interest: Vec<(IpAddr, Mac)>,
+    pub(super) neighbours: Vec<(IpAddr, Mac)>,
+    /// Both, each once, IPv4 then IPv6.
+    pub(super) hosts: [Vec<Mac>; 2],
+    /// When a conflict was last told of an address that is held.
+    pub(super) conflicts: BTreeMap<IpAddr, Instant>,
+    /// Addresses that left the host and that configuration does not name.
+    pub(super) given_up: Vec<IpAddr>,
+    pub(super) check_at: Instant,
+    pub(super) retry_at: Option<Instant>,
+    /// What was told of each link.
+    pub(super) told_up: BTreeMap<Arc<str>, bool>,
+    /// Frames wait that were not read for a bound.
+    pub(super) more_to_hear: bool,
+    pub(super) figures: super::Snapshot,
+    hooks: JoinSet<(IpAddr, Phase, Result<(), String>)>,
+    stopping: Option<Instant>,
+}
+
+/// Why the loop woke.
+enum Happening {
+    Woken,
+    Heard,
+    Changes(Vec<Change>),
+    Slice(Answers, Duration),
+    Survey(io::Result<Survey>),
+    Hook(IpAddr, Phase, Result<(), String>),
+}
+
+type Slice = Pin<Box<dyn Future<Output = (Answers, Duration)>>>;
+
+/// Runs until it is told to stop.
+///
+/// # Errors
+/// The start failed; afterwards nothing does.
+pub(super) fn run(
+    plan: Plan,
+    orders: Receiver<Mail>,
+    link: &Link,
+    outbox: Outbox,
+    ready: &Ready,
+) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_MAX).build()?;
+    let bpffs = plan.bpffs.clone();
+    runtime.block_on(async {
+        let sleeper = Sleeper::new(link.nudge().clone())?;
+        // Before the first survey, so that nothing falls between them.
+        let watch = Watch::open()?;
+        let mut thread = Thread::open(plan, orders, outbox)?;
+        thread.work_on(&sleeper, watch, link, ready).await?;
+        thread.close(bpffs);
+        io::Result::Ok(())
+    })
+}
+
+impl Thread {
+    fn open(plan: Plan, orders: Receiver<Mail>, outbox: Outbox) -> io::Result<Self> {
+        let settings = gate::Settings { bpffs: plan.bpffs.clone(), addresses_max: ADDRESSES_MAX };
+        let gate = gate::open(&settings).map_err(io::Error::other)?;
+        let now = Instant::now();
+        let mut thread = Self {
+            orders,
+            outbox,
+            gate,
+            table: Table::default(),
+            links: Links::new(),
+            segments: BTreeMap::new(),
+            announcer: Announcer::new(now),
+            probes: Probes::default(),
+            plumber: Plumber::open()?,
+            interest: Vec::new(),
+            neighbours: Vec::new(),
+            hosts: Default::default(),
+            conflicts: BTreeMap::new(),
+            given_up: Vec::new(),
+            check_at: now,
+            retry_at: None,
+            told_up: BTreeMap::new(),
+            more_to_hear: false,
+            figures: super::Snapshot::default(),
+            hooks: JoinSet::new(),
+            stopping: None,
+            plan,
+        };
+        thread.adopt(now);
+        // What an earlier life managed and this one does not is left to the kernel, as anything that is not ours.
+        let former: Vec<IpAddr> =
+            thread.gate.addresses().into_iter().filter(|address| thread.table.get(*address).is_none()).collect();
+        thread.gate.forget(&former).map_err(io::Error::other)?;
+        Ok(thread)
+    }
+
+    async fn work_on(
+        &mut self,
+        sleeper: &Sleeper,
+        mut watch: Watch,
+        link: &Link,
+        ready: &Ready,
+    ) -> io::Result<()> {
+        let mut slice: Option<Slice> = None;
+        let mut surveying: Option<JoinHandle<io::Result<Survey>>> = None;
+        let mut since = 0;
+        let mut is_surveyed = false;
+        let mut ready = Some(ready);
+        loop {
+            let now = Instant::now();
+            self.take_mail(now);
+            self.attend(now);
+            if slice.is_none() {
+                slice = self.next_slice().map(|changes| -> Slice { Box::pin(self.plumber.change(changes)) });
+            }
+            if surveying.is_none() && self.check_at <= now {
+                self.check_at = now + self.plan.check;
+                since = self.table.tick();
+                surveying = Some(tokio::task::spawn_blocking(survey));
+            }
+            let is_idle = slice.is_none() && !self.table.waits(Lane::Delete);
+            if let Some(ready) = ready.take_if(|_| is_surveyed && is_idle)
+                && ready.send(Ok(self.gate.lease())).is_err()
+            {
+                return Ok(());
+            }
+            self.publish(link);
+            if self.is_over(now) && is_idle {
+                return Ok(());
+            }
+            let due = self.due(link);
+            // The sockets of netlink are served by tasks, which are to get their turn also while there is always work.
+            tokio::task::yield_now().await;
+            let happening = tokio::select! {
+                biased;
+                woken = sleeper.woken() => woken.map(|()| Happening::Woken)?,
+                () = anything_heard(&self.segments) => Happening::Heard,
+                changes = watch.changes() => Happening::Changes(changes),
+                (answers, took) = maybe(&mut slice) => Happening::Slice(answers, took),
+                Some(ended) = self.hooks.join_next(), if !self.hooks.is_empty() => match ended {
+                    Ok((address, phase, result)) => Happening::Hook(address, phase, result),
+                    Err(error) => return Err(io::Error::other(error)),
+                },
+                found = maybe(&mut surveying) => {
+                    Happening::Survey(found.unwrap_or_else(|error| Err(io::Error::other(error))))
+                },
+                () = until(due) => Happening::Woken,
+            };
+            let now = Instant::now();
+            match happening {
+                Happening::Woken => {}
+                Happening::Heard => self.hear(now),
+                Happening::Changes(changes) => self.take_changes(changes, now),
+                Happening::Slice(answers, took) => {
+                    slice = None;
+                    self.take_answers(answers, took, now);
+                }
+                Happening::Survey(found) => {
+                    surveying = None;
+                    match found {
+                        Ok(found) => self.take_survey(found, since, now),
+                        Err(error) if is_surveyed => self.trouble(format!(
+                            "cannot see which addresses the host has: {error}; addresses are not checked until it can"
+                        )),
+                        Err(error) => return Err(error),
+                    }
+                    is_surveyed = true;
+                }
+                Happening::Hook(address, phase, result) => self.hook_ended(address, phase, result),
+            }
+        }
+    }
+
+    /// Does what is urgent and takes no time: gates, probes, announcements, and the start of hooks.
+    fn attend(&mut self, now: Instant) {
+        if self.more_to_hear {
+            self.hear(now);
+        }
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.retry(now);
+        }
+        self.close_gates();
+        self.open_gates(now);
+        for (id, found) in self.probes.ask(&mut self.segments, &self.links, now) {
+            self.outbox.tell(Event::Probed { id, found });
+        }
+        self.announce(now);
+        self.start_hooks();
+        if !self.given_up.is_empty() {
+            self.give_up();
+        }
+        self.outbox.flush();
+    }
+
+    fn take_mail(&mut self, now: Instant) {
+        for _ in 0..MAIL_MAX {
+            match self.orders.try_recv() {
+                Ok(Mail::Order(order)) => self.obey(order, now),
+                Ok(Mail::Stop) | Err(TryRecvError::Disconnected) => self.begin_to_stop(now),
+                Err(TryRecvError::Empty) => return,
+            }
+            if self.stopping.is_some() {
+                return;
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order, now: Instant) {
+        match order {
+            Order::Reload(plan) if plan.managed.len() > bounds::VIPS_MAX => {
+                self.trouble(format!("{}; those of before are managed on", too_many(&plan)));
+            }
+            Order::Reload(plan) => {
+                self.plan = Plan { bpffs: std::mem::take(&mut self.plan.bpffs), ..*plan };
+                self.adopt(now);
+            }
+            Order::Make(wants) => self.want(wants),
+            Order::Probe { id, addresses, every, until } => {
+                let on = |address: IpAddr| Some((address, self.table.get(address)?.place.interface.clone()));
+                let places = addresses.into_iter().filter_map(on).collect();
+                if let Some(found) = self.probes.begin(id, places, every, until, now) {
+                    self.outbox.tell(Event::Probed { id, found });
+                }
+            }
+            Order::Announce(addresses) => {
+                let held = |entry: &super::table::Entry| entry.open;
+                let all = addresses.is_empty().then(|| self.table.those(held));
+                for address in all.unwrap_or(addresses) {
+                    self.announcer.again(address);
+                }
+            }
+            Order::HostsOfInterest(hosts) => {
+                self.interest = hosts;
+                self.gather_hosts();
+            }
+        }
+    }
+
+    fn want(&mut self, wants: Vec<(IpAddr, Want)>) {
+        for (address, want) in wants {
+            match self.table.get_mut(address).filter(|entry| entry.managed) {
+                Some(entry) => {
+                    entry.want = want;
+                    entry.answer_due = true;
+                    entry.failure = None;
+                    self.settle(address);
+                }
+                None => self.outbox.made(Made {
+                    address,
+                    now: Want::Absent,
+                    failed: Some(format!("{address} is not managed here; enable DuraVIP for it")),
+                }),
+            }
+        }
+    }
+
+    /// Puts an address where its next step is done, and tells if it has come to rest.
+    pub(super) fn settle(&mut self, address: IpAddr) {
+        if !self.table.settle(address, &self.links) {
+            return;
+        }
+        let Some(entry) = self.table.get_mut(address) else { return };
+        if !entry.managed && entry.found.is_empty() {
+            self.given_up.push(address);
+            return;
+        }
+        if !std::mem::take(&mut entry.answer_due) {
+            return;
+        }
+        let (now, interface) = (entry.now(&self.links), &entry.place.interface);
+        let failed = (now != entry.want).then(|| match (&entry.failure, self.links.get(interface)) {
+            (Some((why, _)), _) => why.clone(),
+            (None, None) => format!("there is no link {interface}; make it, or name another one in Topology"),
+            (None, Some(_)) => format!("link {interface} is down; it follows when the link is up"),
+        });
+        self.outbox.made(Made { address, now, failed });
+    }
+
+    fn close_gates(&mut self) {
+        let closing = self.table.take(Lane::Close, usize::MAX);
+        if closing.is_empty() {
+            return;
+        }
+        if let Err(error) = self.gate.set(&closing, Standing::Silent) {
+            // They are known to the gate, and then it takes no system call that could fail.
+            self.trouble(format!("cannot close the gate: {error}"));
+        }
+        for address in closing {
+            self.announcer.withdraw(address);
+            self.conflicts.remove(&address);
+            if let Some(entry) = self.table.get_mut(address) {
+                entry.open = false;
+            }
+            self.settle(address);
+        }
+    }
+
+    fn open_gates(&mut self, now: Instant) {
+        let opening = self.table.take(Lane::Open, OPEN_MAX);
+        if opening.is_empty() {
+            return;
+        }
+        if let Err(error) = self.gate.set(&opening, Standing::Held) {
+            self.trouble(format!("cannot open the gate: {error}"));
+            self.fail(&opening, &error.to_string(), now);
+            return;
+        }
+        for address in opening {
+            if let Some(entry) = self.table.get_mut(address) {
+                entry.open = true;
+            }
+            self.announcer.add(address, now);
+            self.settle(address);
+        }
+    }
+
+    fn start_hooks(&mut self) {
+        for (lane, phase) in [(Lane::Leaving, Phase::Unplumbing), (Lane::Plumbed, Phase::Plumbed)] {
+            let room = bounds::HOOKS_AT_ONCE_MAX.saturating_sub(self.hooks.len());
+            for address in self.table.take(lane, room) {
+                let hooks = self.plan.hooks.get(&address).cloned();
+                if let Some(entry) = self.table.get_mut(address) {
+                    entry.serving = phase == Phase::Plumbed;
+                    entry.hooking = hooks.is_some();
+                    let interface = entry.place.interface.clone();
+                    if let Some(hooks) = hooks {
+                        self.hooks.spawn_blocking(move || {
+                            (address, phase, hooks::run(&hooks, address, &interface, phase))
+                        });
+                    }
+                }
+                self.settle(address);
+            }
+        }
+    }
+
+    fn hook_ended(&mut self, address: IpAddr, phase: Phase, result: Result<(), String>) {
+        if let Some(entry) = self.table.get_mut(address) {
+            entry.hooking = false;
+        }
+        self.outbox.tell(Event::Hook { address, phase, failed: result.err() });
+        self.settle(address);
+    }
+
+    pub(super) fn trouble(&mut self, what: String) {
+        self.outbox.tell(Event::Trouble(what));
+    }
+
+    /// Returns when there is something to do although nothing happens.
+    fn due(&self, link: &Link) -> Option<Instant> {
+        let now = Instant::now();
+        let busy = self.more_to_hear || self.table.waits(Lane::Open) || !link.is_quiet();
+        let soon = self.outbox.waits().then(|| now + Duration::from_millis(1));
+        let check = Some(self.check_at).filter(|_| self.stopping.is_none());
+        [busy.then_some(now), soon, check, self.retry_at, self.probes.due(), self.announcer.due(), self.stopping]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn publish(&mut self, link: &Link) {
+        self.figures.managed = self.table.len();
+        self.figures.dropped = self.outbox.dropped();
+        self.figures.gate = self.gate.dropped();
+        *link.board() = self.figures;
+    }
+
+    fn begin_to_stop(&mut self, now: Instant) {
+        self.stopping = Some(now + Duration::from_nanos(bounds::HOOKS_WITHIN.as_ns()) * 2);
+        for address in self.table.those(|_| true) {
+            if let Some(entry) = self.table.get_mut(address) {
+                (entry.want, entry.answer_due) = (Want::Absent, false);
+                entry.failure = None;
+            }
+            self.settle(address);
+        }
+    }
+
+    /// Tells whether nothing is left to be undone, or hooks have had their time.
+    fn is_over(&mut self, now: Instant) -> bool {
+        let Some(end) = self.stopping else { return false };
+        let waits = [Lane::Close, Lane::Leaving].iter().any(|lane| self.table.waits(*lane));
+        if end > now {
+            return !waits && self.hooks.is_empty();
+        }
+        // What waits for hooks that nobody has time for goes without them.
+        self.stopping = Some(now + self.plan.check);
+        for address in self.table.those(|entry| entry.serving || entry.hooking) {
+            if let Some(entry) = self.table.get_mut(address) {
+                (entry.serving, entry.hooking) = (false, false);
+            }
+            self.settle(address);
+        }
+        self.hooks = JoinSet::new();
+        false
+    }
+
+    /// Takes the gate away; nothing is on the host that it was for.
+    fn close(self, bpffs: PathBuf) {
+        let left = self.table.those(|entry| !entry.found.is_empty());
+        if !left.is_empty() {
+            tracing::error!(?left, "addresses stay on the host; remove them with `ip addr del`");
+        }
+        drop(self);
+        if let Err(error) = gate::remove(&bpffs) {
+            tracing::error!(%error, "the gate cannot be taken away");
+        }
+    }
+}
+
+async fn anything_heard(segments: &BTreeMap<Arc<str>, Segment>) {
+    poll_fn(|context| {
+        // All are asked, so that all are waited for.
+        let ready = segments.values().map(|segment| segment.poll(context).is_ready());
+        if ready.fold(false, |one, other| one | other) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+/// Waits for what is under way, for ever if nothing is.
+async fn maybe<F: Future + Unpin>(future: &mut Option<F>) -> F::Output {
+    match future {
+        Some(future) => future.await,
+        None => pending().await,
+    }
+}
+
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant.into()).await, // waits: for what is due then
+        None => pending().await,
+    }
+}
+
+/// Threads that survey and run hooks.
+const BLOCKING_MAX: usize = bounds::HOOKS_AT_ONCE_MAX + 1;
+/// Orders that are taken before anything else gets its turn.
+const MAIL_MAX: usize = 64;
+/// Gates that are opened before their addresses are announced. chosen: a burst of announcements.
+const OPEN_MAX: usize = 256;
+/// What the gate is made for: the addresses of this plan and of the one before it.
+const ADDRESSES_MAX: u32 = 2 * 16_384;
+
+const _: () = assert!(2 * bounds::VIPS_MAX == 32_768 && BURST == 256);

@@ -1,0 +1,232 @@
+//! A lab whose hosts run the address thread, and what its witnesses say.
+use anyhow::{Context, Result, anyhow, ensure};
+use convoy_agent::{
+    host::{
+        address::{self, Event, Handle, Hooks, Order, Place, Plan},
+        gate::boottime_ns,
+    },
+    sys::wake::Wake,
+};
+use convoy_core::{
+    vip::Want,
+    wire::{
+        arp::{Arp, Mac},
+        ndp::{Message, Ndp},
+    },
+};
+use lab::{Host, Lab, LabOptions};
+use pnet_datalink::{Channel, Config, DataLinkReceiver};
+use std::{
+    collections::BTreeMap,
+    io::ErrorKind,
+    net::{IpAddr, SocketAddr, UdpSocket},
+    time::{Duration, Instant},
+};
+
+/// Longest time a condition may take.
+pub(crate) const BOUND: Duration = Duration::from_secs(30);
+/// A managed address of each family.
+pub(crate) const V4: &str = "10.77.0.100";
+pub(crate) const V6: &str = "fd77::1:100";
+
+/// The thread of one host.
+pub(crate) struct Node {
+    handle: Option<Handle>,
+    /// Told, and not asked for yet.
+    seen: Vec<Event>,
+}
+
+/// Brings a lab up.
+pub(crate) fn lab(hosts: usize) -> Result<Lab> {
+    Lab::up(&LabOptions { hosts, ..LabOptions::default() })
+}
+
+/// Returns the link address that the lab gives to a place with this number.
+pub(crate) fn mac(number: u8) -> Mac {
+    [2, 0, 0x0a, 0x4d, 0, number]
+}
+
+pub(crate) fn ip(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+/// A plan for addresses on `eth0`, each alone in its network.
+pub(crate) fn plan(host: &Host, managed: impl IntoIterator<Item = IpAddr>) -> Plan {
+    let place = |address: IpAddr| {
+        let prefix_len = if address.is_ipv4() { 32 } else { 128 };
+        (address, Place { interface: "eth0".into(), prefix_len })
+    };
+    Plan {
+        managed: managed.into_iter().map(place).collect(),
+        arp_all_hosts: true,
+        refresh: None,
+        check: Duration::from_secs(30),
+        hooks: Hooks::new(),
+        bpffs: host.bpffs_dir().join("gate"),
+    }
+}
+
+impl Node {
+    /// Starts the thread on a host, with a lease that lasts.
+    pub(crate) fn start(host: &Host, plan: Plan) -> Result<Self> {
+        let (ends, _ended) = crossbeam_channel::bounded(1);
+        let wake = Wake::new()?;
+        let handle = host.inside(|| address::spawn(plan, wake, ends))??;
+        handle.lease().renew(boottime_ns() + 3_600_000_000_000);
+        Ok(Self { handle: Some(handle), seen: Vec::new() })
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        self.handle.as_ref().expect("it runs")
+    }
+
+    pub(crate) fn order(&self, order: Order) -> Result<()> {
+        self.handle().link().order(order).map_err(|order| anyhow!("not taken: {order:?}"))
+    }
+
+    /// Waits for the first event that `pick` takes; the others stay to be asked for.
+    pub(crate) fn event<T>(&mut self, what: &str, mut pick: impl FnMut(&Event) -> Option<T>) -> Result<T> {
+        let end = Instant::now() + BOUND;
+        let mut at = 0;
+        loop {
+            while let Some(event) = self.seen.get(at) {
+                if let Some(picked) = pick(event) {
+                    self.seen.remove(at);
+                    return Ok(picked);
+                }
+                at += 1;
+            }
+            let event = self.handle().link().events().recv_deadline(end);
+            self.seen.push(event.with_context(|| format!("{what}; told so far: {:?}", self.seen))?);
+        }
+    }
+
+    /// Orders addresses to be so, and waits until they are; fails if one cannot be.
+    pub(crate) fn make(&mut self, addresses: &[IpAddr], want: Want) -> Result<()> {
+        self.order(Order::Make(addresses.iter().map(|address| (*address, want)).collect()))?;
+        let mut left: BTreeMap<IpAddr, ()> = addresses.iter().map(|address| (*address, ())).collect();
+        while !left.is_empty() {
+            let made = self.event(&format!("{want:?} of {left:?}"), |event| match event {
+                Event::Made(made) => Some(made.clone()),
+                _ => None,
+            })?;
+            for one in made {
+                ensure!(one.now == want && one.failed.is_none(), "{one:?}");
+                left.remove(&one.address);
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops the thread and waits for it.
+    pub(crate) fn stop(&mut self) {
+        if let Some(handle) = self.handle.take() {
+            handle.stop();
+        }
+    }
+}
+
+/// Runs `ip ARGUMENTS` and returns what it says.
+pub(crate) fn run_ip(place: &lab::Place, arguments: &str) -> Result<String> {
+    let output = place.launch("ip").args(arguments.split(' ')).run(BOUND)?;
+    ensure!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Returns the line of `ip -o addr` about an address, if the host has it.
+pub(crate) fn line(place: &lab::Place, address: IpAddr) -> Result<Option<String>> {
+    let all = run_ip(place, "-o addr show")?;
+    let is_it = |line: &&str| line.split(' ').any(|word| word.split('/').next() == Some(&address.to_string()));
+    Ok(all.lines().find(is_it).map(str::to_owned))
+}
+
+/// Waits until the host has the address, or has it not.
+pub(crate) fn until_there(place: &lab::Place, address: IpAddr, there: bool) -> Result<()> {
+    lab::until(&format!("{address} there: {there}"), BOUND, || {
+        Ok((line(place, address)?.is_some() == there).then_some(()))
+    })
+}
+
+/// Has the client send something to the address, so that its kernel looks for it.
+pub(crate) fn knock(lab: &Lab, address: IpAddr) -> Result<()> {
+    lab.in_client(|| {
+        let any: SocketAddr = if address.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
+        UdpSocket::bind(any)?.send_to(b"?", (address, 9)).map(drop)
+    })??;
+    Ok(())
+}
+
+/// Waits until the client's own cache has the address at a place with this number.
+pub(crate) fn until_cached(lab: &Lab, address: IpAddr, number: u8) -> Result<()> {
+    let wanted = format!("lladdr {}", mac(number).map(|byte| format!("{byte:02x}")).join(":"));
+    lab::until(&format!("{address} at {number} in the client's cache"), BOUND, || {
+        Ok(run_ip(lab.client(), &format!("neigh show to {address}"))?.contains(&wanted).then_some(()))
+    })
+}
+
+/// Something that a station said of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) address: IpAddr,
+    pub(crate) mac: Mac,
+    /// To everybody, else to the listener alone.
+    pub(crate) to_all: bool,
+}
+
+/// A raw socket that hears what stations say.
+pub(crate) struct Ear(Box<dyn DataLinkReceiver>);
+
+impl Ear {
+    pub(crate) fn open(place: &lab::Place, interface: &str) -> Result<Self> {
+        let config =
+            Config { read_timeout: Some(Duration::from_secs(1)), promiscuous: false, ..Config::default() };
+        let channel = place.inside(|| {
+            let found = pnet_datalink::interfaces().into_iter().find(|found| found.name == interface);
+            let found = found.with_context(|| format!("no interface {interface}"))?;
+            Ok::<_, anyhow::Error>(pnet_datalink::channel(&found, config)?)
+        })??;
+        match channel {
+            Channel::Ethernet(_, receiver) => Ok(Self(receiver)),
+            _ => Err(anyhow!("no Ethernet on {interface}")),
+        }
+    }
+
+    /// Returns what is said next about any address.
+    pub(crate) fn next(&mut self) -> Result<Said> {
+        let end = Instant::now() + BOUND;
+        loop {
+            match self.0.next() {
+                Ok(frame) => {
+                    if let Some(said) = said(frame) {
+                        return Ok(said);
+                    }
+                }
+                Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
+                Err(error) => return Err(error.into()),
+            }
+            ensure!(Instant::now() < end, "nothing was said");
+        }
+    }
+
+    /// Waits until this address was said to be at a place with this number.
+    pub(crate) fn until_said(&mut self, address: IpAddr, number: u8) -> Result<Said> {
+        let end = Instant::now() + BOUND;
+        loop {
+            let said = self.next()?;
+            if (said.address, said.mac) == (address, mac(number)) {
+                return Ok(said);
+            }
+            ensure!(Instant::now() < end, "nobody said that {address} is at {number}");
+        }
+    }
+}
+
+fn said(frame: &[u8]) -> Option<Said> {
+    let to_all = frame.first()? & 1 == 1;
+    if let Ok(arp) = Arp::parse(frame) {
+        return Some(Said { address: arp.sender.into(), mac: arp.sender_mac, to_all });
+    }
+    let ndp = Ndp::parse(frame).ok()?;
+    let Message::Advertisement { .. } = ndp.message else { return None };
+    Some(Said { address: ndp.target.into(), mac: ndp.mac?, to_all })
+}
