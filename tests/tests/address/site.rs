@@ -120,8 +120,11 @@ impl Node {
                 _ => None,
             })?;
             for one in made {
-                ensure!(one.now == want && one.failed.is_none(), "{one:?}");
-                left.remove(&one.address);
+                ensure!(one.failed.is_none(), "{one:?}");
+                // What was told late is of an earlier order.
+                if one.now == want {
+                    left.remove(&one.address);
+                }
             }
         }
         Ok(())
