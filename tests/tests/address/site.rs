@@ -17,7 +17,7 @@ use convoy_core::{
 use lab::{Host, Lab, LabOptions};
 use pnet_datalink::{Channel, Config, DataLinkReceiver};
 use std::{
-    collections::BTreeMap,
+    collections::BTreeSet,
     io::ErrorKind,
     net::{IpAddr, SocketAddr, UdpSocket},
     time::{Duration, Instant},
@@ -113,7 +113,7 @@ impl Node {
     pub(crate) fn make(&mut self, addresses: &[IpAddr], want: Want) -> Result<()> {
         self.seen.retain(|event| !matches!(event, Event::Made(_)));
         self.order(Order::Make(addresses.iter().map(|address| (*address, want)).collect()))?;
-        let mut left: BTreeMap<IpAddr, ()> = addresses.iter().map(|address| (*address, ())).collect();
+        let mut left: BTreeSet<IpAddr> = addresses.iter().copied().collect();
         while !left.is_empty() {
             let made = self.event(&format!("{want:?} of {left:?}"), |event| match event {
                 Event::Made(made) => Some(made.clone()),
