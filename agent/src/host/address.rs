@@ -198,11 +198,11 @@ pub fn spawn(plan: Plan, wake: Wake, ends: Sender<&'static str>) -> io::Result<H
     let thread = Builder::new().name("address".into()).spawn(move || {
         let _ended = Ended { thread: "address", to: ends };
         let outbox = Outbox::new(events, wake);
-        if let Err(error) = thread::run(plan, orders, &shared, outbox, &ready) {
-            if let Err(late) = ready.send(Err(error)) {
-                // Nobody waits any more once it is ready.
-                tracing::error!(result = ?late.into_inner(), "the address thread cannot go on");
-            }
+        if let Err(error) = thread::run(plan, orders, &shared, outbox, &ready)
+            && let Err(late) = ready.send(Err(error))
+        {
+            // Nobody waits any more once it is ready.
+            tracing::error!(result = ?late.into_inner(), "the address thread cannot go on");
         }
     })?;
     match is_ready.recv() {

@@ -58,14 +58,16 @@ impl Child {
     }
 
     /// As [`start`](Self::start), with more variables in its environment.
-    pub fn start_with(
-        program: &Path,
-        args: &[&OsStr],
-        environment: &[(&str, OsString)],
-    ) -> io::Result<Self> {
+    pub fn start_with(program: &Path, args: &[&OsStr], environment: &[(&str, OsString)]) -> io::Result<Self> {
         let parent = rustix::process::getpid();
         let mut command = Command::new(program);
-        command.args(args).envs(environment.iter().map(|(name, value)| (name, value))).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
+        command
+            .args(args)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .process_group(0);
         for variable in OF_THE_SERVICE {
             command.env_remove(variable);
         }

@@ -88,7 +88,9 @@ fn a_link_that_goes_and_comes_is_told_and_its_addresses_are_announced_again() ->
     let both = [ip(V4), ip(V6)];
     let mut node = Node::start(lab.host(1), plan(lab.host(1), both))?;
     node.make(&both, Want::Held)?;
-    let link = |up: bool| move |event: &Event| (*event == Event::Link { interface: "eth0".into(), up }).then_some(());
+    let link = |up: bool| {
+        move |event: &Event| (*event == Event::Link { interface: "eth0".into(), up }).then_some(())
+    };
     node.event("up", link(true))?;
     lab.unplug(1)?;
     node.event("no carrier", link(false))?;
@@ -128,16 +130,19 @@ fn a_link_that_is_not_there_yet_is_waited_for() -> Result<()> {
         _ => None,
     })?;
     ensure!(why.contains("later0"), "{why}");
-    run_ip(lab.host(1), "link add later0 type dummy")?;
-    run_ip(lab.host(1), "link set later0 up")?;
+    let make_link = || {
+        run_ip(lab.host(1), "link add later0 type veth peer name later1")?;
+        run_ip(lab.host(1), "link set later1 up")?;
+        run_ip(lab.host(1), "link set later0 up")
+    };
+    make_link()?;
     until_there(lab.host(1), ip(V4), true)?;
     lab::until("an announcement", crate::site::BOUND, || {
         Ok((node.handle().link().snapshot().announced > 0).then_some(()))
     })?;
     // Made anew under another number.
     run_ip(lab.host(1), "link del later0")?;
-    run_ip(lab.host(1), "link add later0 type dummy")?;
-    run_ip(lab.host(1), "link set later0 up")?;
+    make_link()?;
     until_there(lab.host(1), ip(V4), true)
 }
 

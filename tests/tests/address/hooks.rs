@@ -11,7 +11,9 @@ fn shell(script: &str) -> Arc<[Hook]> {
 
 fn ended(node: &mut Node, address: IpAddr, phase: Phase) -> Result<Option<String>> {
     node.event("the end of a hook", |event| match event {
-        Event::Hook { address: of, phase: at, failed } if (*of, *at) == (address, phase) => Some(failed.clone()),
+        Event::Hook { address: of, phase: at, failed } if (*of, *at) == (address, phase) => {
+            Some(failed.clone())
+        }
         _ => None,
     })
 }
@@ -47,7 +49,10 @@ fn a_hook_that_fails_or_hangs_is_told_and_holds_up_its_own_address_only() -> Res
     let lab = lab(1)?;
     let (hanging, other) = (ip(V4), ip(V6));
     let mut plan = plan(lab.host(1), [hanging, other]);
-    plan.hooks.insert(hanging, shell("case $CONVOY_PHASE in plumbed) echo no >&2; exit 4;; esac; sleep 1000 & wait"));
+    plan.hooks.insert(
+        hanging,
+        shell("case $CONVOY_PHASE in plumbed) echo no >&2; exit 4;; esac; sleep 1000 & wait"),
+    );
     let mut node = Node::start(lab.host(1), plan)?;
     node.make(&[hanging, other], Want::Held)?;
     let why = ended(&mut node, hanging, Phase::Plumbed)?.unwrap_or_default();

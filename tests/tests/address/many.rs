@@ -1,32 +1,32 @@
-//! Thousands of addresses.
+//! Thousands of addresses. `CONVOY_VIPS` says how many, for figures; each test prints how long its steps took.
 use crate::site::{BOUND, Ear, Node, ip, lab, mac, plan};
 use anyhow::{Result, ensure};
 use convoy_agent::host::address::{Event, Found, Order};
 use convoy_core::vip::Want;
 use std::{
     collections::BTreeSet,
-    net::{IpAddr, Ipv4Addr},
+    env,
+    fmt::Write as _,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::{Duration, Instant},
 };
 
-fn vips(count: u32) -> Vec<IpAddr> {
-    (0..count).map(|number| Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 88, 0, 1)) + number).into()).collect()
+fn count(default: u32) -> Result<u32> {
+    env::var("CONVOY_VIPS").map_or(Ok(default), |text| Ok(text.parse()?))
 }
 
-#[test]
-fn two_thousand_addresses_are_held_and_announced_and_a_probe_does_not_wait_for_them() -> Result<()> {
-    lab::require!();
-    let lab = lab(2)?;
-    let (vips, doubted) = (vips(2_000), ip("10.77.0.100"));
-    let mut other = Node::start(lab.host(2), plan(lab.host(2), [doubted]))?;
-    other.make(&[doubted], Want::Held)?;
-    let managed = vips.iter().copied().chain([doubted]);
-    let mut node = Node::start(lab.host(1), plan(lab.host(1), managed))?;
-    let mut ear = Ear::open(lab.client(), "eth0")?;
-    let begun = Instant::now();
-    node.order(Order::Make(vips.iter().map(|vip| (*vip, Want::Held)).collect()))?;
-    let (every, until) = (Duration::from_millis(2), BOUND);
-    node.order(Order::Probe { id: 1, addresses: vec![doubted], every, until })?;
+fn v4(count: u32) -> Vec<IpAddr> {
+    let first = u32::from(Ipv4Addr::new(10, 88, 0, 1));
+    (first..first + count).map(|bits| Ipv4Addr::from(bits).into()).collect()
+}
+
+fn v6(count: u32) -> Vec<IpAddr> {
+    let first = u128::from(Ipv6Addr::new(0xfd88, 0, 0, 0, 0, 0, 0, 1));
+    (first..first + u128::from(count)).map(|bits| Ipv6Addr::from(bits).into()).collect()
+}
+
+/// Waits until `mta1` has announced all of them.
+fn hear_all(ear: &mut Ear, vips: &[IpAddr]) -> Result<()> {
     let mut missing: BTreeSet<IpAddr> = vips.iter().copied().collect();
     while !missing.is_empty() {
         let said = ear.next()?;
@@ -34,23 +34,78 @@ fn two_thousand_addresses_are_held_and_announced_and_a_probe_does_not_wait_for_t
             missing.remove(&said.address);
         }
     }
-    println!("2 000 plumbed and announced in {:?}", begun.elapsed());
-    // The probe ended while addresses were still being made.
-    let mut made = 0;
-    let mut made_before = None;
-    node.event("all made, and the probe", |event| {
-        match event {
-            Event::Made(more) => made += more.iter().filter(|made| made.now == Want::Held).count(),
-            Event::Probed { id: 1, found: Found::Answer { .. } } => made_before = Some(made),
-            _ => {}
-        }
-        (made == vips.len()).then_some(())
-    })?;
-    ensure!(made_before.is_some_and(|before| before < vips.len()), "{made_before:?}");
-    node.make(&vips, Want::Silent)?;
+    Ok(())
+}
+
+/// Returns how long each step took.
+fn in_bulk(vips: &[IpAddr]) -> Result<String> {
+    let mut figures = String::new();
+    let lab = lab(2)?;
+    let (doubted, number) = (ip("10.77.0.100"), vips.len());
+    let mut other = Node::start(lab.host(2), plan(lab.host(2), [doubted]))?;
+    other.make(&[doubted], Want::Held)?;
+    let managed = || vips.iter().copied().chain([doubted]);
+    let mut node = Node::start(lab.host(1), plan(lab.host(1), managed()))?;
+    let mut ear = Ear::open(lab.client(), "eth0")?;
     let begun = Instant::now();
-    node.make(&vips, Want::Held)?;
-    println!("2 000 silent ones held in {:?}", begun.elapsed());
+    node.order(Order::Make(vips.iter().map(|vip| (*vip, Want::Held)).collect()))?;
+    node.order(Order::Probe {
+        id: 1,
+        addresses: vec![doubted],
+        every: Duration::from_millis(2),
+        until: BOUND,
+    })?;
+    let probed = node.event("the probe", |event| match event {
+        Event::Probed { id: 1, found } => Some(found.clone()),
+        _ => None,
+    })?;
+    ensure!(probed == Found::Answer { address: doubted, mac: mac(2) }, "{probed:?}");
+    let made = |event: &Event| match event {
+        Event::Made(made) => Some(made.len()),
+        _ => None,
+    };
+    let before: usize = std::iter::from_fn(|| node.told(made)).sum();
+    writeln!(
+        figures,
+        "probe beside the work of {number}: answered in {:?}, {before} were made",
+        begun.elapsed()
+    )?;
+    ensure!(before < number, "the probe waited for all of them");
+    hear_all(&mut ear, vips)?;
+    writeln!(figures, "{number} plumbed and announced in {:?}", begun.elapsed())?;
+    writeln!(figures, "{:?}", node.handle().link().snapshot())?;
+    node.make(vips, Want::Silent)?;
+    let mut ear = Ear::open(lab.client(), "eth0")?;
+    let begun = Instant::now();
+    node.order(Order::Make(vips.iter().map(|vip| (*vip, Want::Held)).collect()))?;
+    hear_all(&mut ear, vips)?;
+    writeln!(figures, "{number} silent ones announced in {:?}", begun.elapsed())?;
+    let begun = Instant::now();
     node.stop();
+    writeln!(figures, "stopped in {:?}", begun.elapsed())?;
+    let mut node = Node::start(lab.host(1), plan(lab.host(1), managed()))?;
+    let begun = Instant::now();
+    node.make(vips, Want::Silent)?;
+    writeln!(
+        figures,
+        "{number} silent at start in {:?}: {:?}",
+        begun.elapsed(),
+        node.handle().link().snapshot()
+    )?;
+    node.stop();
+    Ok(figures)
+}
+
+#[test]
+fn two_thousand_addresses_are_held_and_announced_and_a_probe_does_not_wait_for_them() -> Result<()> {
+    lab::require!();
+    println!("{}", in_bulk(&v4(count(2_000)?))?);
+    Ok(())
+}
+
+#[test]
+fn the_same_with_ipv6() -> Result<()> {
+    lab::require!();
+    println!("{}", in_bulk(&v6(count(1_000)?))?);
     Ok(())
 }

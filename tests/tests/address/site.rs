@@ -17,7 +17,7 @@ use convoy_core::{
 use lab::{Host, Lab, LabOptions};
 use pnet_datalink::{Channel, Config, DataLinkReceiver};
 use std::{
-    collections::BTreeMap,
+    collections::BTreeSet,
     io::ErrorKind,
     net::{IpAddr, SocketAddr, UdpSocket},
     time::{Duration, Instant},
@@ -101,18 +101,30 @@ impl Node {
         }
     }
 
+    /// Returns what `pick` takes first of what was told so far, without waiting.
+    pub(crate) fn told<T>(&mut self, mut pick: impl FnMut(&Event) -> Option<T>) -> Option<T> {
+        self.seen.extend(self.handle.as_ref()?.link().events().try_iter());
+        let (at, picked) = self.seen.iter().enumerate().find_map(|(at, event)| Some((at, pick(event)?)))?;
+        self.seen.remove(at);
+        Some(picked)
+    }
+
     /// Orders addresses to be so, and waits until they are; fails if one cannot be.
     pub(crate) fn make(&mut self, addresses: &[IpAddr], want: Want) -> Result<()> {
+        self.seen.retain(|event| !matches!(event, Event::Made(_)));
         self.order(Order::Make(addresses.iter().map(|address| (*address, want)).collect()))?;
-        let mut left: BTreeMap<IpAddr, ()> = addresses.iter().map(|address| (*address, ())).collect();
+        let mut left: BTreeSet<IpAddr> = addresses.iter().copied().collect();
         while !left.is_empty() {
             let made = self.event(&format!("{want:?} of {left:?}"), |event| match event {
                 Event::Made(made) => Some(made.clone()),
                 _ => None,
             })?;
             for one in made {
-                ensure!(one.now == want && one.failed.is_none(), "{one:?}");
-                left.remove(&one.address);
+                ensure!(one.failed.is_none(), "{one:?}");
+                // What was told late is of an earlier order.
+                if one.now == want {
+                    left.remove(&one.address);
+                }
             }
         }
         Ok(())
@@ -133,10 +145,22 @@ pub(crate) fn run_ip(place: &lab::Place, arguments: &str) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
+/// Makes a link, or says that this kernel has none of that kind and returns false.
+pub(crate) fn add_link(place: &lab::Place, test: &str, arguments: &str) -> Result<bool> {
+    match run_ip(place, &format!("link add {arguments}")) {
+        Err(error) if error.to_string().contains("Unknown device type") => {
+            lab::report_skip(test, &error.to_string());
+            Ok(false)
+        }
+        made => made.map(|_| true),
+    }
+}
+
 /// Returns the line of `ip -o addr` about an address, if the host has it.
 pub(crate) fn line(place: &lab::Place, address: IpAddr) -> Result<Option<String>> {
     let all = run_ip(place, "-o addr show")?;
-    let is_it = |line: &&str| line.split(' ').any(|word| word.split('/').next() == Some(&address.to_string()));
+    let is_it =
+        |line: &&str| line.split(' ').any(|word| word.split('/').next() == Some(&address.to_string()));
     Ok(all.lines().find(is_it).map(str::to_owned))
 }
 

@@ -8,7 +8,8 @@ fn managed_addresses_that_are_left_over_are_gone_when_it_has_started() -> Result
     lab::require!();
     let lab = lab(1)?;
     let host = lab.host(1);
-    let left_over = [format!("{V4}/32 dev eth0"), format!("{V6}/128 dev eth0"), "10.77.0.201/24 dev lo".into()];
+    let left_over =
+        [format!("{V4}/32 dev eth0"), format!("{V6}/128 dev eth0"), "10.77.0.201/24 dev lo".into()];
     for address in left_over {
         run_ip(host, &format!("addr add {address}"))?;
     }

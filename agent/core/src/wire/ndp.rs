@@ -187,7 +187,8 @@ impl Ndp {
             target: self.target.octets(),
         };
         frame.bytes[..HEAD_BYTES].copy_from_slice(head.as_bytes());
-        head.checksum = U16::new(checksum(head.source, head.destination, &frame.bytes[BODY_AT..frame.length]));
+        head.checksum =
+            U16::new(checksum(head.source, head.destination, &frame.bytes[BODY_AT..frame.length]));
         frame.bytes[..HEAD_BYTES].copy_from_slice(head.as_bytes());
         frame
     }
@@ -205,7 +206,7 @@ impl Message {
         match self {
             Self::Solicitation => 0,
             Self::Advertisement { solicited, overrides } => {
-                u32::from(solicited) * FLAG_SOLICITED | u32::from(overrides) * FLAG_OVERRIDE
+                u32::from(solicited) * FLAG_SOLICITED + u32::from(overrides) * FLAG_OVERRIDE
             }
         }
     }

@@ -122,7 +122,7 @@ impl Announcer {
     }
 
     fn pop(&mut self, now: Instant) -> Option<Announcement> {
-        for round in 0..ROUNDS.len() {
+        for (round, (_, form)) in ROUNDS.iter().enumerate() {
             while let Some(due) = self.rounds[round].pop_front_if(|due| due.at <= now) {
                 if self.stamps.get(&due.address) != Some(&due.stamp) {
                     continue;
@@ -131,7 +131,7 @@ impl Announcer {
                     // Counted from this one: a round that is late does not bring the next one nearer.
                     self.rounds[round + 1].push_back(Due { at: now + *after, ..due });
                 }
-                return Some(Announcement { address: due.address, form: ROUNDS[round].1 });
+                return Some(Announcement { address: due.address, form: *form });
             }
         }
         while let Some(address) = self.refresh.pop_front() {

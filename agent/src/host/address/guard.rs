@@ -227,11 +227,11 @@ impl Thread {
             let spots = there.remove(&address).unwrap_or_default();
             self.is_found(address, spots);
         }
-        let ours: BTreeMap<u32, ()> = self.links.values().map(|link| (link.index, ())).collect();
+        let ours: BTreeSet<u32> = self.links.values().map(|link| link.index).collect();
         let heard: Vec<_> = found
             .neighbours
             .into_iter()
-            .filter(|(index, ..)| ours.contains_key(index))
+            .filter(|(index, ..)| ours.contains(index))
             .map(|(_, address, mac, age_s)| (address, mac, age_s))
             .collect();
         self.neighbours = heard.iter().map(|(address, mac, _)| (*address, *mac)).collect();
@@ -245,7 +245,9 @@ impl Thread {
         let still: Vec<IpAddr> = given_up
             .into_iter()
             .filter(|address| {
-                self.table.get(*address).is_some_and(|entry| !entry.managed && entry.found.is_empty() && !entry.busy)
+                self.table
+                    .get(*address)
+                    .is_some_and(|entry| !entry.managed && entry.found.is_empty() && !entry.busy)
             })
             .collect();
         if let Err(error) = self.gate.forget(&still) {

@@ -62,7 +62,9 @@ impl Hook {
         match (self, phase) {
             (Self::Command(words), _) => words.iter().map(String::as_str).collect(),
             (Self::Unit(unit), Phase::Plumbed) => vec!["systemctl", "--no-ask-password", "start", "--", unit],
-            (Self::Unit(unit), Phase::Unplumbing) => vec!["systemctl", "--no-ask-password", "stop", "--", unit],
+            (Self::Unit(unit), Phase::Unplumbing) => {
+                vec!["systemctl", "--no-ask-password", "stop", "--", unit]
+            }
         }
     }
 }
@@ -91,12 +93,7 @@ pub(super) fn run(hooks: &[Hook], address: IpAddr, interface: &str, phase: Phase
     if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
 }
 
-fn run_one(
-    hook: &Hook,
-    phase: Phase,
-    environment: &[(&str, OsString)],
-    end: Instant,
-) -> Result<(), String> {
+fn run_one(hook: &Hook, phase: Phase, environment: &[(&str, OsString)], end: Instant) -> Result<(), String> {
     let words = hook.words(phase);
     let [program, arguments @ ..] = &words[..] else { return Err("no program is named".into()) };
     let path = if program.contains('/') { Some(PathBuf::from(program)) } else { find_program(program) };

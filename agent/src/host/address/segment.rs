@@ -54,7 +54,8 @@ impl Segment {
         let (sender, _) = channel(name, link, 0, &[])?;
         let arp = ear(name, link, arp::ETHERTYPE, &[], |frame| {
             let arp = Arp::parse(frame).ok()?;
-            (!arp.sender.is_unspecified()).then_some(Heard { address: arp.sender.into(), mac: arp.sender_mac })
+            (!arp.sender.is_unspecified())
+                .then_some(Heard { address: arp.sender.into(), mac: arp.sender_mac })
         })?;
         let ndp = ear(name, link, ndp::ETHERTYPE, &NEIGHBOUR_DISCOVERY, |frame| {
             let ndp = Ndp::parse(frame).ok()?;
@@ -80,7 +81,8 @@ impl Segment {
     /// # Errors
     /// `WouldBlock` when it finds no room and is to be sent later; any other when it cannot be sent.
     pub(super) fn send(&mut self, frame: &[u8]) -> io::Result<()> {
-        let sent = self.sender.send_to(frame, None).unwrap_or_else(|| Err(io::ErrorKind::InvalidInput.into()));
+        let sent =
+            self.sender.send_to(frame, None).unwrap_or_else(|| Err(io::ErrorKind::InvalidInput.into()));
         sent.map_err(|error| match (error.kind(), error.raw_os_error()) {
             (io::ErrorKind::TimedOut, _) | (_, Some(libc::ENOBUFS)) => io::ErrorKind::WouldBlock.into(),
             _ => error,
@@ -127,12 +129,11 @@ fn ear(
 type Ends = (Box<dyn DataLinkSender>, (Box<dyn DataLinkReceiver>, Readiness));
 
 fn channel(name: &str, link: LinkState, ethertype: u16, conditions: &[Condition<'_>]) -> io::Result<Ends> {
-    let [a, b, c, d, e, f] = link.mac;
     let interface = NetworkInterface {
         name: name.to_owned(),
         description: String::new(),
         index: link.index,
-        mac: Some(MacAddr(a, b, c, d, e, f)),
+        mac: Some(MacAddr::from(link.mac)),
         ips: Vec::new(),
         flags: 0,
     };

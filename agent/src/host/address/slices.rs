@@ -20,8 +20,11 @@ impl Thread {
         for lane in [Lane::AddHeld, Lane::Delete, Lane::AddSilent] {
             for address in self.table.take(lane, room.saturating_sub(changes.len())) {
                 let Some(entry) = self.table.touch(address) else { continue };
-                let spots =
-                    if lane == Lane::Delete { entry.strays(&self.links) } else { Vec::from_iter(entry.spot(&self.links)) };
+                let spots = if lane == Lane::Delete {
+                    entry.strays(&self.links)
+                } else {
+                    Vec::from_iter(entry.spot(&self.links))
+                };
                 let add = lane != Lane::Delete;
                 entry.busy = !spots.is_empty();
                 if !add {
@@ -97,7 +100,8 @@ impl Thread {
             }
             self.settle(address);
         }
-        self.retry_at = self.table.iter().filter_map(|(_, entry)| entry.failure.as_ref().map(|(_, at)| *at)).min();
+        self.retry_at =
+            self.table.iter().filter_map(|(_, entry)| entry.failure.as_ref().map(|(_, at)| *at)).min();
     }
 }
 

@@ -1,8 +1,8 @@
 //! What is to become of each managed address, where it is on the host, and the next step for each.
 //!
-//! Every address waits in at most one [`Lane`], the one of its next step; a newer order moves it to another. Invariants:
-//! 1. a gate closes before anything else happens to its address; 2. an address that is in a slice of netlink work waits in
-//! no lane but that; 3. only addresses that configuration names, or named since this process began, are in the table, so
+//! Every address waits in at most one [`Lane`], the one of its next step; a newer order moves it to another. Invariants: 1.
+//! a gate closes before anything else happens to its address; 2. an address that is in a slice of netlink work waits in no
+//! lane but that; 3. only addresses that configuration names, or named since this process began, are in the table, so
 //! nothing else is ever touched. Pure: steps are carried out elsewhere and reported back.
 use super::Place;
 use convoy_core::vip::Want;
@@ -55,6 +55,10 @@ pub(super) type Links = BTreeMap<Arc<str>, LinkState>;
 
 /// One managed address.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own; the lane follows from all of them"
+)]
 pub(super) struct Entry {
     pub(super) place: Place,
     /// Configuration still names it.
@@ -217,7 +221,9 @@ impl Table {
             }
             entry.lane = next;
         }
-        matches!(next, None | Some(Lane::Plumbed)) && !entry.busy && !(entry.hooking && entry.want == Want::Absent)
+        matches!(next, None | Some(Lane::Plumbed))
+            && !entry.busy
+            && !(entry.hooking && entry.want == Want::Absent)
     }
 
     /// Takes up to `most` addresses out of a lane. Each is to be settled again when its step is done.

@@ -22,7 +22,7 @@ use std::{
     future::{Future, pending, poll_fn},
     io,
     net::IpAddr,
-    path::PathBuf,
+    path::Path,
     pin::Pin,
     sync::Arc,
     task::Poll,
@@ -99,7 +99,7 @@ pub(super) fn run(
         let watch = Watch::open()?;
         let mut thread = Thread::open(plan, orders, outbox)?;
         thread.work_on(&sleeper, watch, link, ready).await?;
-        thread.close(bpffs);
+        thread.close(&bpffs);
         io::Result::Ok(())
     })
 }
@@ -135,8 +135,12 @@ impl Thread {
         };
         thread.adopt(now);
         // What an earlier life managed and this one does not is left to the kernel, as anything that is not ours.
-        let former: Vec<IpAddr> =
-            thread.gate.addresses().into_iter().filter(|address| thread.table.get(*address).is_none()).collect();
+        let former: Vec<IpAddr> = thread
+            .gate
+            .addresses()
+            .into_iter()
+            .filter(|address| thread.table.get(*address).is_none())
+            .collect();
         thread.gate.forget(&former).map_err(io::Error::other)?;
         Ok(thread)
     }
@@ -399,10 +403,18 @@ impl Thread {
         let busy = self.more_to_hear || self.table.waits(Lane::Open) || !link.is_quiet();
         let soon = self.outbox.waits().then(|| now + Duration::from_millis(1));
         let check = Some(self.check_at).filter(|_| self.stopping.is_none());
-        [busy.then_some(now), soon, check, self.retry_at, self.probes.due(), self.announcer.due(), self.stopping]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            busy.then_some(now),
+            soon,
+            check,
+            self.retry_at,
+            self.probes.due(),
+            self.announcer.due(),
+            self.stopping,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn publish(&mut self, link: &Link) {
@@ -443,13 +455,13 @@ impl Thread {
     }
 
     /// Takes the gate away; nothing is on the host that it was for.
-    fn close(self, bpffs: PathBuf) {
+    fn close(self, bpffs: &Path) {
         let left = self.table.those(|entry| !entry.found.is_empty());
         if !left.is_empty() {
             tracing::error!(?left, "addresses stay on the host; remove them with `ip addr del`");
         }
         drop(self);
-        if let Err(error) = gate::remove(&bpffs) {
+        if let Err(error) = gate::remove(bpffs) {
             tracing::error!(%error, "the gate cannot be taken away");
         }
     }

@@ -1,5 +1,10 @@
 //! What is said to a segment and heard from it: announcements that leave, answers and conflicts that come in.
-use super::{Event, announce::{Announcement, BURST}, segment::Heard, thread::Thread};
+use super::{
+    Event,
+    announce::{Announcement, BURST},
+    segment::Heard,
+    thread::Thread,
+};
 use convoy_core::{
     bounds,
     vip::Want,
@@ -51,13 +56,13 @@ impl Thread {
             IpAddr::V4(_) => arp::BROADCAST,
             IpAddr::V6(_) => ndp::multicast_mac(ndp::ALL_NODES),
         }];
-        let to: &[Mac] =
-            if self.plan.arp_all_hosts { &everybody } else { &self.hosts[family(address)] };
+        let to: &[Mac] = if self.plan.arp_all_hosts { &everybody } else { &self.hosts[family(address)] };
         for host in to {
             match address {
                 IpAddr::V4(address) => segment.send(&Arp::announcement(form, mac, address).emit(*host))?,
                 IpAddr::V6(address) => {
-                    segment.send(Ndp::announcement(mac, address, ndp::ALL_NODES).emit(mac, *host).as_ref())?;
+                    segment
+                        .send(Ndp::announcement(mac, address, ndp::ALL_NODES).emit(mac, *host).as_ref())?;
                 }
             }
         }
