@@ -27,8 +27,9 @@ pub fn observed(link: &Path) -> Result<(u64, u64)> {
     let link = bpftool(&["link", "show", "pinned"], Some(link))?;
     let id = link["prog_id"].as_u64().context("the link names no program")?;
     let program = bpftool(&["prog", "show", "id", &id.to_string()], None)?;
-    let number = |field: &str| program[field].as_u64().with_context(|| format!("no {field} in {program}"));
-    Ok((number("run_cnt")?, number("run_time_ns")?))
+    // One that has not run yet has neither field.
+    let number = |field: &str| program[field].as_u64().unwrap_or(0);
+    Ok((number("run_cnt"), number("run_time_ns")))
 }
 
 fn bpftool(args: &[&str], path: Option<&Path>) -> Result<Value> {

@@ -30,8 +30,8 @@ fn main() -> Result<()> {
     let site = Site::new(args.size(10_000, 200))?;
     let tables = [
         site.standings(args.size(50, 2))?,
-        site.packets(args.size(200_000, 1_000), args.size(20_000, 100))?,
-        site.rates(args.size(15, 1), args.size(200_000, 1_000))?,
+        site.packets(args.size(20_000, 1_000), args.size(10_000, 100))?,
+        site.rates(args.size(11, 1), args.size(50_000, 1_000))?,
     ];
     println!("{}", args.report(&tables));
     Ok(())
@@ -116,7 +116,7 @@ impl Site {
         ensure!(added.run(BOUND)?.status.success(), "the address cannot be added");
         let _stats = bpf::Stats::on()?;
         let mut table = Table::new(
-            "Kernel time of the programs, bpf_stats on, 10 000 addresses managed",
+            "Kernel time of the programs, bpf_stats on",
             &["packet", "ns on its way in", "ns on its way out"],
         );
         let (host, client) = (self.lab.host(1), self.lab.client());
