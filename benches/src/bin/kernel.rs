@@ -5,24 +5,23 @@
 //! and a control group named `convoy-bench-PID`, which counting nothing cost nothing.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use convoy_agent::{
     host::counting::{self, Handle, Options, Settings},
     sys::wake::Wake,
 };
 use convoy_benches::{
     args::Args,
+    bpf,
     stats::{Paired, float, median, paired},
     table::{self, Table},
 };
 use convoy_core::time::Span;
 use lab::traffic::{self, End, Namespace, Worker};
-use serde_json::Value;
 use std::{
     env, fs,
     net::{IpAddr, Ipv6Addr},
-    path::{Path, PathBuf},
-    process::Command,
+    path::PathBuf,
     thread,
     time::{Duration, Instant},
 };
@@ -122,7 +121,7 @@ impl Site {
 
     /// Measures kernel time with `hosts` hosts in the table.
     fn cost(&self, hosts: usize, connections: usize) -> Result<Cost> {
-        let _stats = BpfStats::on()?;
+        let _stats = bpf::Stats::on()?;
         let (_server, mut client) = self.pair()?;
         let agent = self.start(Span::from_ms(20))?;
         let (from, to) = (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), "[::1]:25".parse()?);
@@ -192,12 +191,7 @@ impl Site {
 
     /// Returns how often the program ran and for how many nanoseconds.
     fn observed(&self) -> Result<(u64, u64)> {
-        let link = bpftool(&["link", "show", "pinned"], Some(&self.settings.bpffs.join("observe_link")))?;
-        let id = link["prog_id"].as_u64().context("the link names no program")?;
-        let program = bpftool(&["prog", "show", "id", &id.to_string()], None)?;
-        let number =
-            |field: &str| program[field].as_u64().with_context(|| format!("no {field} in {program}"));
-        Ok((number("run_cnt")?, number("run_time_ns")?))
+        bpf::observed(&self.settings.bpffs.join("observe_link"))
     }
 }
 
@@ -219,29 +213,5 @@ fn nth(from: Ipv6Addr, n: usize) -> IpAddr {
     IpAddr::V6(Ipv6Addr::from_bits(from.to_bits() + n as u128))
 }
 
-fn bpftool(args: &[&str], path: Option<&Path>) -> Result<Value> {
-    let output = Command::new("bpftool").arg("-j").args(args).args(path).output().context("bpftool")?;
-    ensure!(output.status.success(), "bpftool {args:?}: {}", String::from_utf8_lossy(&output.stdout));
-    Ok(serde_json::from_slice(&output.stdout)?)
-}
-
-/// The kernel's switch for timing programs, put back on return.
-struct BpfStats(String);
-
-impl BpfStats {
-    fn on() -> Result<Self> {
-        let before = fs::read_to_string(BPF_STATS)?;
-        fs::write(BPF_STATS, "1")?;
-        Ok(Self(before))
-    }
-}
-
-impl Drop for BpfStats {
-    fn drop(&mut self) {
-        drop(fs::write(BPF_STATS, &self.0));
-    }
-}
-
 /// Parts in which kernel time is taken.
 const BATCHES: usize = 50;
-const BPF_STATS: &str = "/proc/sys/kernel/bpf_stats_enabled";

@@ -1,7 +1,7 @@
 //! Agents come and go; the kernel guards on.
 use crate::{
     frames::{Kind, frame},
-    site::{BOUND, CLIENT_MAC, OTHERS, Site, VIPS, Wire, addresses, check, said},
+    site::{BOUND, CLIENT, OTHERS, Site, VIPS, Wire, addresses, check, said},
 };
 use anyhow::{Context, Result, ensure};
 use aya::programs::{SchedClassifier, TcAttachType};
@@ -145,12 +145,10 @@ fn check_fenced_while(site: &Site, work: impl FnOnce() -> Result<()>) -> Result<
             let mut wire = Wire::open(site.client(), "eth0")?;
             let (vips, others) = (addresses(VIPS), addresses(OTHERS));
             while !ends.load(Ordering::Relaxed) {
-                for (own, number) in [("10.77.0.251", 0), ("fd77::251", 1)] {
-                    for address in [vips[number], others[number]] {
-                        wire.send(&frame(Kind::Question, address, CLIENT_MAC, own.parse()?, &[]))?;
-                    }
+                for address in vips.iter().chain(&others) {
+                    wire.send(&frame(Kind::Question, *address, CLIENT, &[]))?;
                 }
-                check(&wire.hear_until(CLIENT_MAC, &others)?, &vips, false)?;
+                check(&wire.hear_until(CLIENT, &others)?, &vips, false)?;
             }
             Ok(())
         });

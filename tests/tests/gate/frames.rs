@@ -27,16 +27,24 @@ impl Kind {
 /// Tags a frame carries in itself, outermost first: type and number.
 pub(crate) type Tags<'a> = &'a [(u16, u16)];
 
-/// Builds a frame about `address` from the station with `mac` and the address `own` of the same family.
-pub(crate) fn frame(kind: Kind, address: IpAddr, mac: Mac, own: IpAddr, tags: Tags<'_>) -> Vec<u8> {
-    let (destination, ethertype, payload) = match (address, own) {
-        (IpAddr::V4(address), IpAddr::V4(own)) => ([0xff; 6], ARP, arp(kind, address, mac, own)),
-        (IpAddr::V6(address), IpAddr::V6(own)) => {
-            let (to, payload) = neighbour(kind, address, mac, own);
+/// Who sends a frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Station {
+    pub(crate) mac: Mac,
+    pub(crate) v4: Ipv4Addr,
+    pub(crate) v6: Ipv6Addr,
+}
+
+/// Builds a frame about `address`.
+pub(crate) fn frame(kind: Kind, address: IpAddr, from: Station, tags: Tags<'_>) -> Vec<u8> {
+    let Station { mac, v4, v6 } = from;
+    let (destination, ethertype, payload) = match address {
+        IpAddr::V4(address) => ([0xff; 6], ARP, arp(kind, address, mac, v4)),
+        IpAddr::V6(address) => {
+            let (to, payload) = neighbour(kind, address, mac, v6);
             let [.., a, b, c, d] = to.octets();
             ([0x33, 0x33, a, b, c, d], IPV6, payload)
         }
-        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => panic!("two families"),
     };
     let mut frame = [destination, mac].concat();
     for (tag, number) in tags {
@@ -145,11 +153,12 @@ const ICMPV6: u8 = 58;
 #[test]
 fn what_a_frame_binds_is_read_back() {
     let (mac, other) = ([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]);
-    for (address, own) in [("10.0.0.9", "10.0.0.1"), ("fd77::9", "fd77::1")] {
-        let (address, own): (IpAddr, IpAddr) = (address.parse().unwrap(), own.parse().unwrap());
+    let from = Station { mac, v4: Ipv4Addr::new(10, 0, 0, 1), v6: ALL_NODES };
+    for address in ["10.0.0.9", "fd77::9"] {
+        let address: IpAddr = address.parse().unwrap();
         for kind in Kind::SAYS {
             for tags in [&[][..], &[(TAG, 7)], &[(SERVICE_TAG, 9), (TAG, 7)]] {
-                let frame = frame(kind, address, mac, own, tags);
+                let frame = frame(kind, address, from, tags);
                 assert_eq!(bound(&frame, other), Some(address), "{kind:?}");
                 assert_eq!(bound(&frame, mac), None);
             }

@@ -1,7 +1,7 @@
 //! What leaves the host, whoever sends it and however late.
 use crate::{
     frames::{Kind, frame},
-    site::{HOST_MAC, Site, VIPS, Wire, addresses, check},
+    site::{HOST, Site, VIPS, Wire, addresses, check},
 };
 use anyhow::{Context, Result, ensure};
 use convoy_agent::host::gate::{Gate, Standing};
@@ -38,10 +38,10 @@ fn a_silent_host_may_ask_whether_anybody_has_the_address() -> Result<()> {
     gate.set(&held_elsewhere, Standing::Silent)?;
     for kind in Kind::ASKS {
         let mut wire = Wire::open(site.host(), "eth0")?;
-        for (address, own) in held_elsewhere.iter().zip(addresses(["10.77.0.1", "fd77::1"])) {
-            wire.send(&frame(kind, *address, HOST_MAC, own, &[]))?;
+        for address in &held_elsewhere {
+            wire.send(&frame(kind, *address, HOST, &[]))?;
         }
-        wire.hear_until(HOST_MAC, &held_elsewhere)?;
+        wire.hear_until(HOST, &held_elsewhere)?;
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
 //! A lab of one host with a gate, the client as its peer, and raw sockets on both.
-use crate::frames::{Kind, Mac, Tags, bound, frame};
+use crate::frames::{Kind, Station, Tags, bound, frame};
 use anyhow::{Context, Result, bail, ensure};
 use convoy_agent::host::gate::{self, Gate, Settings};
 use lab::{Host, Lab, LabOptions, Place};
@@ -8,16 +8,25 @@ use std::{
     collections::BTreeSet,
     fmt::Write as _,
     io::{self, ErrorKind},
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::PathBuf,
     time::{Duration, Instant},
 };
 
 /// Longest time a condition may take.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
-/// Link addresses that the lab gives.
-pub(crate) const HOST_MAC: Mac = [2, 0, 0x0a, 0x4d, 0, 1];
-pub(crate) const CLIENT_MAC: Mac = [2, 0, 0x0a, 0x4d, 0, 251];
+/// The host, as the lab makes it.
+pub(crate) const HOST: Station = Station {
+    mac: [2, 0, 0x0a, 0x4d, 0, 1],
+    v4: Ipv4Addr::new(10, 77, 0, 1),
+    v6: Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, 1),
+};
+/// Its peer.
+pub(crate) const CLIENT: Station = Station {
+    mac: [2, 0, 0x0a, 0x4d, 0, 251],
+    v4: Ipv4Addr::new(10, 77, 0, 251),
+    v6: Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, 0x251),
+};
 /// A managed address of each family, and one that is the operator's own business.
 pub(crate) const VIPS: [&str; 2] = ["10.77.0.100", "fd77::1:100"];
 pub(crate) const OTHERS: [&str; 2] = ["10.77.0.101", "fd77::1:101"];
@@ -83,10 +92,10 @@ impl Site {
         for family in [IpAddr::is_ipv4, IpAddr::is_ipv6] {
             let of_family = asked.iter().copied().filter(family);
             for address in of_family.chain(addresses(OTHERS).into_iter().filter(family)) {
-                wire.send(&frame(kind, address, CLIENT_MAC, self.own(self.client(), address), &[]))?;
+                wire.send(&frame(kind, address, CLIENT, &[]))?;
             }
         }
-        wire.hear_until(CLIENT_MAC, &addresses(OTHERS))
+        wire.hear_until(CLIENT, &addresses(OTHERS))
     }
 
     /// Returns whose claims, of `said` and of [`OTHERS`], the client hears after the host made all of them.
@@ -95,11 +104,11 @@ impl Site {
         let mut wire = Wire::open(self.host(), "eth0")?;
         for address in said.iter().copied().chain(addresses(OTHERS)) {
             // The kernel says "no buffer space" of what a classifier drops.
-            let sent = wire.send(&frame(kind, address, HOST_MAC, self.own(self.host(), address), tags));
+            let sent = wire.send(&frame(kind, address, HOST, tags));
             let is_dropped = sent.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::ENOBUFS));
             ensure!(sent.is_ok() || is_dropped, "{sent:?}");
         }
-        ear.hear_until(CLIENT_MAC, &addresses(OTHERS))
+        ear.hear_until(CLIENT, &addresses(OTHERS))
     }
 
     /// Fails unless all questions about these addresses are answered, or none is.
@@ -108,13 +117,6 @@ impl Site {
             check(&self.heard(kind, asked)?, asked, answered).with_context(|| format!("{kind:?}"))?;
         }
         Ok(())
-    }
-
-    /// Returns the address that a place of the lab has itself, of the family of `like`.
-    fn own(&self, place: &Place, like: IpAddr) -> IpAddr {
-        let number = if place.name() == self.host().name() { "1" } else { "251" };
-        let prefix = if like.is_ipv4() { "10.77.0." } else { "fd77::" };
-        format!("{prefix}{number}").parse().expect("an address")
     }
 }
 
@@ -173,13 +175,13 @@ impl Wire {
     }
 
     /// Returns all addresses that other stations claim until all of `last` were claimed.
-    pub(crate) fn hear_until(&mut self, own: Mac, last: &[IpAddr]) -> Result<BTreeSet<IpAddr>> {
+    pub(crate) fn hear_until(&mut self, own: Station, last: &[IpAddr]) -> Result<BTreeSet<IpAddr>> {
         let mut heard = BTreeSet::new();
         let begun = Instant::now();
         while !last.iter().all(|address| heard.contains(address)) {
             ensure!(begun.elapsed() < BOUND, "only {heard:?} were heard of");
             match self.receiver.next() {
-                Ok(frame) => heard.extend(bound(frame, own)),
+                Ok(frame) => heard.extend(bound(frame, own.mac)),
                 Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
                 Err(error) => return Err(error.into()),
             }

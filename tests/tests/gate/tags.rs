@@ -1,7 +1,7 @@
 //! Frames with tags: the outermost one the kernel takes off and keeps beside the frame on its way in, the others stay.
 use crate::{
     frames::{Kind, SERVICE_TAG, TAG, Tags, frame},
-    site::{BOUND, CLIENT_MAC, Site, VIPS, Wire, addresses, check},
+    site::{BOUND, CLIENT, Site, VIPS, Wire, addresses, check},
 };
 use anyhow::{Context, Result};
 use convoy_agent::host::gate::Standing;
@@ -22,8 +22,8 @@ fn questions_are_stopped_whatever_tags_they_have() -> Result<()> {
     // Nobody on the host answers for these tags, so the programs' own count is the witness. Three: one beside the frame.
     for tags in TAGS.into_iter().chain([&[(SERVICE_TAG, 9), (TAG, 8), (TAG, 7)][..]]) {
         for kind in Kind::ASKS {
-            for (vip, own) in vips.iter().zip(addresses(["10.77.0.251", "fd77::251"])) {
-                wire.send(&frame(kind, *vip, CLIENT_MAC, own, tags))?;
+            for vip in &vips {
+                wire.send(&frame(kind, *vip, CLIENT, tags))?;
                 asked += 1;
                 let what = format!("{kind:?} about {vip} behind {tags:?} dropped");
                 until(&what, BOUND, || Ok((gate.dropped().questions == asked).then_some(())))?;
