@@ -9,7 +9,7 @@ mod prober;
 mod scene;
 mod tables;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, ValueEnum};
 use convoy_benches::{
     args::Args,
@@ -22,7 +22,7 @@ use convoy_benches::{
 use lab::{Lab, LabOptions};
 use scene::{Fault, Outcome, Scene};
 use std::{net::IpAddr, time::Duration};
-use tables::{FaultRow, Many, Tried};
+use tables::{FaultRow, Many};
 
 /// See the module.
 #[derive(Clone, Debug, Parser)]
@@ -45,15 +45,10 @@ struct Flags {
     /// Only addresses of one family, where there are many
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Family::value_variants().to_vec())]
     families: Vec<Family>,
-    /// Milliseconds between two signs of life
-    #[arg(long, default_value_t = 10)]
-    interval_ms: u64,
-}
-
-impl Flags {
-    fn interval(&self) -> Duration {
-        Duration::from_millis(self.interval_ms)
-    }
+    /// Milliseconds between two signs of life; the later ones for those who do not come to rest with the first and many
+    /// addresses
+    #[arg(long, value_delimiter = ',', default_values_t = [10, 30, 100, 300])]
+    interval_ms: Vec<u64>,
 }
 
 /// Who keeps the addresses.
@@ -110,6 +105,7 @@ fn one_address(flags: &Flags) -> Result<Table> {
     let runs = flags.args.size(flags.runs, 1);
     let block = runs.min(BLOCK);
     ensure!(runs.is_multiple_of(block), "--runs {runs} is no multiple of {block}");
+    let interval = Duration::from_millis(*flags.interval_ms.first().context("no interval")?);
     let mut rows: Vec<FaultRow> = FAULTS
         .iter()
         .flat_map(|fault| flags.peers.iter().map(move |peer| FaultRow::new(*fault, *peer)))
@@ -117,7 +113,7 @@ fn one_address(flags: &Flags) -> Result<Table> {
     for _ in 0..runs / block {
         for &peer in &flags.peers {
             let lab = Lab::up(&LabOptions::default())?;
-            let mut scene = Scene::start(&lab, peer, flags.interval(), failover::ipv4(1)?)?;
+            let mut scene = Scene::start(&lab, peer, interval, failover::ipv4(1)?)?;
             for row in rows.iter_mut().filter(|row| row.peer == peer) {
                 scene.name().clone_into(&mut row.name);
                 let before = scene.testimony().doubles;
@@ -135,19 +131,26 @@ fn one_address(flags: &Flags) -> Result<Table> {
 fn many_addresses(flags: &Flags) -> Result<Table> {
     let rounds = flags.args.size(flags.rounds, 1);
     let counts = flags.args.size(flags.counts.clone(), vec![50]);
-    let mut all = Vec::new();
+    let mut rows = Vec::new();
     for &family in &flags.families {
         for &count in &counts {
-            let mut tried: Vec<Tried> = flags.peers.iter().map(|_| Tried::default()).collect();
+            let mut tried: Vec<_> = flags.peers.iter().map(|peer| Many::new(*peer, count, family)).collect();
             for _ in 0..rounds {
-                for (&peer, tried) in flags.peers.iter().zip(&mut tried) {
-                    tried.take(end_of_an_owner(peer, flags.interval(), family.addresses(count)?));
+                for many in &mut tried {
+                    // From here on with the interval that worked before.
+                    while let Some(ms) = flags.interval_ms.get(many.given_up) {
+                        let addresses = family.addresses(count)?;
+                        let run = end_of_an_owner(many.peer, Duration::from_millis(*ms), addresses);
+                        if many.take(*ms, run) {
+                            break;
+                        }
+                    }
                 }
             }
-            all.extend(tried.into_iter().map(|tried| Many { what: format!("{count} {family:?}"), tried }));
+            rows.extend(tried);
         }
     }
-    tables::many_addresses(&all)
+    tables::many_addresses(&rows)
 }
 
 /// Kills the owner of all addresses in a lab of its own. Returns the peer's name, what came of it, and how often two

@@ -40,9 +40,9 @@ struct Probe {
 /// What the client missed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outage {
-    /// The last answer before the longest time without one.
+    /// The last answer before the address was announced anew.
     pub(crate) from: Instant,
-    /// That time.
+    /// The longest time between two answers; zero when there was none later.
     pub(crate) span: Duration,
     /// Probes that were never answered.
     pub(crate) lost: usize,
@@ -78,20 +78,21 @@ impl Prober {
         times.windows(2).all(|pair| pair[1] - pair[0] <= GAP_MAX)
     }
 
-    /// Ends the probes, and returns what was missed of what was sent from shortly before `begun` on.
-    pub(crate) fn finish(mut self, begun: Instant) -> Result<Outage> {
+    /// Ends the probes, and returns what was missed of what was sent from shortly before `begun` on; `announced` is when
+    /// the address, or the first of many, was announced anew.
+    pub(crate) fn finish(mut self, begun: Instant, announced: Instant) -> Result<Outage> {
         self.over.store(true, Ordering::Relaxed);
         let ended = self.thread.take().context("it runs once")?.join();
         ended.map_err(|_| anyhow!("the client panicked"))??;
         let probes = lock(&self.probes);
         let mut answers: Vec<_> = probes.iter().filter_map(|probe| probe.answered).collect();
         answers.sort_unstable();
-        let gaps =
-            answers.windows(2).filter(|pair| pair[1] >= begun).map(|pair| (pair[1] - pair[0], pair[0]));
-        let (span, from) = gaps.max().context("nothing was answered")?;
+        let gaps = answers.windows(2).filter(|pair| pair[1] >= begun).map(|pair| pair[1] - pair[0]);
+        let span = gaps.max().unwrap_or_default();
+        let from = answers.iter().rfind(|at| **at <= announced).context("nothing was answered before")?;
         let first = begun.checked_sub(GAP_MAX).context("the clock has just begun")?;
         let is_lost = |probe: &&Probe| probe.sent >= first && probe.answered.is_none();
-        Ok(Outage { from, span, lost: probes.iter().filter(is_lost).count() })
+        Ok(Outage { from: *from, span, lost: probes.iter().filter(is_lost).count() })
     }
 }
 

@@ -93,8 +93,11 @@ impl<'a> Scene<'a> {
             Fault::Deleted => deleting.as_mut().context("nothing is prepared")?.carry_out()?,
         }
         let announced = self.wait_for_announcements(fault, begun)?;
-        prober.wait_for_a_steady_second(begun)?;
-        let outage = prober.finish(begun)?;
+        if !is_last {
+            prober.wait_for_a_steady_second(begun)?;
+        }
+        let first = announced.iter().min().context("no address")?;
+        let outage = prober.finish(begun, *first)?;
         if !is_last {
             self.mend(fault)?;
             self.settle().with_context(|| format!("after {fault:?}"))?;
@@ -125,7 +128,7 @@ impl<'a> Scene<'a> {
         let own = self.lab.host(1).mac();
         let span = if self.addresses.len() == 1 { SETTLED } else { SETTLED_MANY };
         let is_held = |holder: Option<Holder>| holder.is_some_and(|holder| holder.mac == own);
-        until("host 1 alone answers for every address", WAIT, || {
+        until("host 1 alone answers for every address", SETTLE_MAX, || {
             let is_sole = self.witness.sole_for(span) == Some(own);
             Ok((is_sole && self.witness.holders().into_values().all(is_held)).then_some(()))
         })
@@ -185,6 +188,9 @@ const ASK_EVERY: Duration = Duration::from_millis(5);
 const SETTLED: Duration = Duration::from_millis(500);
 /// Longer than five seconds, after which keepalived announces everything again.
 const SETTLED_MANY: Duration = Duration::from_secs(7);
+/// chosen: keepalived takes 17 s for ten thousand addresses of IPv6, which is the kernel's own time for them, and the
+/// others take as much to give them up.
+const SETTLE_MAX: Duration = Duration::from_secs(90);
 /// Longest wait for a peer.
 const WAIT: Duration = Duration::from_mins(2);
 /// chosen: who puts an address back later than this does not do it for the deletion.

@@ -1,6 +1,6 @@
 //! What is printed of all runs.
 use crate::{
-    Peer,
+    Family, Peer,
     scene::{Fault, Outcome},
 };
 use anyhow::Result;
@@ -41,30 +41,42 @@ impl FaultRow {
 
 /// Runs with one number of addresses and one peer.
 pub(crate) struct Many {
+    pub(crate) peer: Peer,
+    /// Intervals with which the peer did not come to rest, or failed.
+    pub(crate) given_up: usize,
     /// Number and family.
-    pub(crate) what: String,
-    pub(crate) tried: Tried,
-}
-
-/// Those runs.
-#[derive(Default)]
-pub(crate) struct Tried {
+    what: String,
+    /// The peer's name with its version.
     name: String,
     outcomes: Vec<Outcome>,
     failed: Vec<String>,
     doubles: u64,
 }
 
-impl Tried {
-    /// Takes a run; a peer that never comes to rest with so many addresses is told of below the table.
-    pub(crate) fn take(&mut self, run: Result<(String, Outcome, u64)>) {
+impl Many {
+    /// Returns a row without runs.
+    pub(crate) fn new(peer: Peer, count: u32, family: Family) -> Self {
+        let what = match family {
+            Family::Ipv4 => format!("{count} of IPv4"),
+            Family::Ipv6 => format!("{count} of IPv6"),
+        };
+        Self { peer, given_up: 0, what, name: String::new(), outcomes: vec![], failed: vec![], doubles: 0 }
+    }
+
+    /// Takes a run, and tells whether it came to anything. An interval that never led to anything is given up.
+    pub(crate) fn take(&mut self, interval_ms: u64, run: Result<(String, Outcome, u64)>) -> bool {
         match run {
             Ok((name, outcome, doubles)) => {
                 self.name = name;
                 self.outcomes.push(outcome);
                 self.doubles += doubles;
+                true
             }
-            Err(error) => self.failed.push(format!("{error:#}")),
+            Err(error) => {
+                self.failed.push(format!("at {interval_ms} ms: {error:#}"));
+                self.given_up += usize::from(self.outcomes.is_empty());
+                !self.outcomes.is_empty()
+            }
         }
     }
 }
@@ -141,23 +153,16 @@ pub(crate) fn many_addresses(rows: &[Many]) -> Result<Table> {
             "two owners",
         ],
     );
-    for Many { what, tried } in rows {
-        let [first, _] = times(&tried.outcomes, |outcome| outcome.first)?;
-        let [all, all_max] = times(&tried.outcomes, |outcome| outcome.all)?;
-        let [between, between_max] = times(&tried.outcomes, |outcome| outcome.all - outcome.first)?;
-        let (runs, doubles) = (tried.outcomes.len().to_string(), tried.doubles.to_string());
-        table.row([
-            what.clone(),
-            tried.name.clone(),
-            runs,
-            first,
-            all,
-            all_max,
-            between,
-            between_max,
-            doubles,
-        ]);
-        fail(&mut table, what, &tried.failed);
+    for row in rows {
+        let [first, _] = times(&row.outcomes, |outcome| outcome.first)?;
+        let [all, all_max] = times(&row.outcomes, |outcome| outcome.all)?;
+        let [between, between_max] = times(&row.outcomes, |outcome| outcome.all - outcome.first)?;
+        let (runs, doubles) = (row.outcomes.len().to_string(), row.doubles.to_string());
+        let name = row.name.clone();
+        table.row([row.what.clone(), name, runs, first, all, all_max, between, between_max, doubles]);
+    }
+    for row in rows {
+        fail(&mut table, &row.what, &row.failed);
     }
     table.note(
         "From the last echo that the dead owner answered. Between: from the first announcement by another host to the \
@@ -167,10 +172,10 @@ pub(crate) fn many_addresses(rows: &[Many]) -> Result<Table> {
     Ok(table)
 }
 
-/// Says below a table how many runs came to nothing, and why the first did.
+/// Says below a table which runs came to nothing, and why.
 fn fail(table: &mut Table, what: &str, failed: &[String]) {
-    if let Some(first) = failed.first() {
-        table.note(format!("{what}: {} runs came to nothing: {first}", failed.len()));
+    if !failed.is_empty() {
+        table.note(format!("{what}: runs that came to nothing: {}", failed.join("; ")));
     }
 }
 
