@@ -83,13 +83,10 @@ fn configuration(priority: u8, addresses: &[IpAddr], advert: Duration) -> String
         [own @ IpAddr::V4(_), others @ ..] => (*own, others),
         _ => (OWN_ADDRESS, addresses),
     };
-    let excluded = match others {
-        [] => String::new(),
-        _ => {
-            let lines: String = others.iter().map(line).collect();
-            format!("    virtual_ipaddress_excluded {{\n{lines}    }}\n")
-        }
-    };
+    let mut excluded: String = others.iter().map(line).collect();
+    if !excluded.is_empty() {
+        excluded = format!("    virtual_ipaddress_excluded {{\n{excluded}    }}\n");
+    }
     format!(
         "global_defs {{\n    vrrp_version 3\n    vrrp_rt_priority 1\n    vrrp_rlimit_rttime 10000000\n}}\n\
          vrrp_instance vips {{\n    state BACKUP\n    interface eth0\n    virtual_router_id 77\n    \

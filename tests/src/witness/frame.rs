@@ -78,8 +78,9 @@ fn claim_of_arp(arp: &[u8]) -> Option<Claim> {
     if sender.is_unspecified() {
         return None;
     }
-    let [a, b, c, d, e, number] = array(arp, 18)?;
-    let is_ours = arp.get(6..8)? == ARP_REPLY && asker(number) == Mac([a, b, c, d, e, number]);
+    let asked_by = Mac(array(arp, 18)?);
+    let number = asked_by.0[5];
+    let is_ours = arp.get(6..8)? == ARP_REPLY && asked_by == asker(number);
     let mac = Mac(array(arp, 8)?);
     Some(Claim { address: sender.into(), mac, answers: (is_ours && number < NUMBERS).then_some(number) })
 }
@@ -106,7 +107,7 @@ const fn asker(number: u8) -> Mac {
     Mac([0x02, b'w', b'i', b't', 0, number])
 }
 
-/// The same for IPv6: fe80::7769:74:NUMBER.
+/// The same for IPv6: `fe80::7769:74:NUMBER`.
 fn asking_address(number: u8) -> Ipv6Addr {
     Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x7769, 0x74, number.into())
 }

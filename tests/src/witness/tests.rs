@@ -46,7 +46,9 @@ fn sole_is_who_answered_alone_ever_since() {
     let at = |ms| now + Duration::from_millis(ms);
     let mut round = |ms, macs: &[Mac]| {
         let number = seen.ask(address(), at(ms));
-        macs.iter().for_each(|mac| seen.take(claim(*mac, Some(number)), at(ms)));
+        for mac in macs {
+            seen.take(claim(*mac, Some(number)), at(ms));
+        }
         seen.places[&address()].sole
     };
     assert_eq!(round(0, &[ONE]), None);

@@ -3,7 +3,7 @@
 //! Probes go through the client's kernel as any datagram does: by its neighbour cache, which an announcement changes and
 //! nothing here touches. The echo is the work of the owner's kernel, so no process of a host stands between.
 //! Source: `icmp(7)`; RFC 792 and RFC 4443 for the echo.
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use convoy_agent::sys::realtime;
 use lab::{Place, until};
 use rustix::{
@@ -82,8 +82,10 @@ impl Prober {
     /// the address, or the first of many, was announced anew.
     pub(crate) fn finish(mut self, begun: Instant, announced: Instant) -> Result<Outage> {
         self.over.store(true, Ordering::Relaxed);
-        let ended = self.thread.take().context("it runs once")?.join();
-        ended.map_err(|_| anyhow!("the client panicked"))??;
+        match self.thread.take().context("it runs once")?.join() {
+            Ok(ended) => ended?,
+            Err(_) => bail!("the client panicked"),
+        }
         let probes = lock(&self.probes);
         let mut answers: Vec<_> = probes.iter().filter_map(|probe| probe.answered).collect();
         answers.sort_unstable();
@@ -167,9 +169,12 @@ fn hear(socket: &OwnedFd, address: IpAddr, probes: &Mutex<Vec<Probe>>, end: Inst
 
 /// Returns an echo request; the checksum of IPv6 is the kernel's work.
 fn request(address: IpAddr, number: u32) -> [u8; 12] {
-    let [a, b, c, d] = number.to_be_bytes();
-    let [e, f] = IDENTIFIER;
-    let mut echo = [ECHO_V6, 0, 0, 0, e, f, c, d, a, b, c, d];
+    let number = number.to_be_bytes();
+    let mut echo = [0; 12];
+    echo[0] = ECHO_V6;
+    echo[4..6].copy_from_slice(&IDENTIFIER);
+    echo[6..8].copy_from_slice(&number[2..]);
+    echo[8..].copy_from_slice(&number);
     if address.is_ipv4() {
         echo[0] = ECHO_V4;
         let words = echo.chunks_exact(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]])));
@@ -212,3 +217,36 @@ const ECHO_V4: u8 = 8;
 const REPLY_V4: u8 = 0;
 const ECHO_V6: u8 = 128;
 const REPLY_V6: u8 = 129;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_known_by_its_number() {
+        let check = |address: &str, reply, header: &[u8]| {
+            let address = address.parse().unwrap();
+            let mut echo = request(address, 70_000);
+            assert_eq!(answer(address, &[header, &echo].concat()), None, "a request is no answer");
+            echo[0] = reply;
+            let datagram = [header, &echo].concat();
+            assert_eq!(answer(address, &datagram), Some(70_000));
+            for length in 0..datagram.len() {
+                assert_eq!(answer(address, &datagram[..length]), None, "{length} bytes");
+            }
+            echo[4] += 1;
+            assert_eq!(answer(address, &[header, &echo].concat()), None, "somebody else's");
+        };
+        check("fd78::1", REPLY_V6, &[]);
+        check("10.78.0.1", REPLY_V4, &[0x45; 20]);
+    }
+
+    #[test]
+    fn the_checksum_of_ipv4_adds_up() {
+        for number in [0, 1, 70_000, u32::MAX] {
+            let echo = request(IpAddr::from([10, 78, 0, 1]), number);
+            let sum: u32 = echo.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+            assert_eq!((sum & 0xffff) + (sum >> 16), 0xffff, "{number}");
+        }
+    }
+}

@@ -156,7 +156,8 @@ pub(crate) fn many_addresses(rows: &[Many]) -> Result<Table> {
     for row in rows {
         let [first, _] = times(&row.outcomes, |outcome| outcome.first)?;
         let [all, all_max] = times(&row.outcomes, |outcome| outcome.all)?;
-        let [between, between_max] = times(&row.outcomes, |outcome| outcome.all - outcome.first)?;
+        let [between, between_max] =
+            times(&row.outcomes, |outcome| outcome.all.saturating_sub(outcome.first))?;
         let (runs, doubles) = (row.outcomes.len().to_string(), row.doubles.to_string());
         let name = row.name.clone();
         table.row([row.what.clone(), name, runs, first, all, all_max, between, between_max, doubles]);
