@@ -74,6 +74,22 @@ impl fmt::Display for Double {
     }
 }
 
+/// A former owner that claims an address again after another did: a move back, or a late announcement that turns
+/// neighbours' caches to the wrong host although no question finds two owners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relapse {
+    /// Of what.
+    pub address: IpAddr,
+    /// Who claims it again.
+    pub mac: Mac,
+    /// Who claimed it meanwhile.
+    pub other: Mac,
+    /// Time from the first claim of the other to this.
+    pub away: Duration,
+    /// Whether the claim is an answer to the witness, no announcement.
+    pub is_answer: bool,
+}
+
 /// What was asked and heard so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Testimony {
@@ -87,6 +103,10 @@ pub struct Testimony {
     pub doubles: u64,
     /// The first thousand of these.
     pub double: Vec<Double>,
+    /// Claims by the one who had the address before the one who has it.
+    pub relapses: u64,
+    /// The first thousand of these.
+    pub relapse: Vec<Relapse>,
 }
 
 /// A witness at work; it ends with this.
@@ -187,6 +207,8 @@ struct Seen {
 struct Standing {
     is_asked: bool,
     holder: Option<Holder>,
+    /// Who claimed it before the holder.
+    before: Option<Mac>,
     /// Who alone answered every question from that time on.
     sole: Option<(Mac, Instant)>,
     /// The number of its last question, and the latest question of each number.
@@ -235,8 +257,19 @@ impl Seen {
         let Claim { address, mac, answers } = claim;
         let Some(place) = self.places.get_mut(&address) else { return };
         self.testimony.claims += 1;
-        let holder = place.holder.filter(|holder| holder.mac == mac);
-        let holder = holder.unwrap_or(Holder { mac, since: now, announced: None });
+        let holder = match place.holder {
+            Some(holder) if holder.mac == mac => holder,
+            Some(Holder { mac: other, since, .. }) => {
+                if place.before == Some(mac) {
+                    let (away, is_answer) = (now - since, answers.is_some());
+                    self.testimony.relapses += 1;
+                    keep(&mut self.testimony.relapse, Relapse { address, mac, other, away, is_answer });
+                }
+                place.before = Some(other);
+                Holder { mac, since: now, announced: None }
+            }
+            None => Holder { mac, since: now, announced: None },
+        };
         let announced = if answers.is_none() { Some(now) } else { holder.announced };
         place.holder = Some(Holder { announced, ..holder });
         let Some(question) = answers.and_then(|number| place.questions[usize::from(number)].as_mut()) else {
@@ -250,13 +283,18 @@ impl Seen {
             Some((first, at)) if first != mac && !question.is_double => {
                 question.is_double = true;
                 self.testimony.doubles += 1;
-                if self.testimony.double.len() < DOUBLES_MAX {
-                    let (asked, apart) = (question.asked, now - at);
-                    self.testimony.double.push(Double { address, macs: [first, mac], asked, apart });
-                }
+                let (asked, apart) = (question.asked, now - at);
+                keep(&mut self.testimony.double, Double { address, macs: [first, mac], asked, apart });
             }
             Some(_) => {}
         }
+    }
+}
+
+/// Keeps what was seen, as long as there is room; it is counted in any case.
+fn keep<T>(list: &mut Vec<T>, seen: T) {
+    if list.len() < KEPT_MAX {
+        list.push(seen);
     }
 }
 
@@ -349,7 +387,7 @@ const LISTEN_POLL: Duration = Duration::from_micros(200);
 /// chosen: a frame leaves in microseconds.
 const SEND_BOUND: Duration = Duration::from_secs(1);
 /// chosen: one is a failure already; the rest shows how it went on.
-const DOUBLES_MAX: usize = 1_000;
+const KEPT_MAX: usize = 1_000;
 
 #[cfg(test)]
 mod tests;

@@ -41,6 +41,19 @@ fn a_move_between_two_questions_is_none_even_if_an_answer_is_late() {
 }
 
 #[test]
+fn a_former_owner_that_claims_again_is_told() {
+    let (mut seen, now) = seen();
+    let at = |ms| now + Duration::from_millis(ms);
+    for (ms, mac) in [(0, ONE), (1, ONE), (2, OTHER), (5, OTHER)] {
+        seen.take(claim(mac, None), at(ms));
+    }
+    assert_eq!(seen.testimony.relapses, 0, "a move is none");
+    seen.take(claim(ONE, None), at(7));
+    let relapse = seen.testimony.relapse[0];
+    assert_eq!((relapse.mac, relapse.other, relapse.away), (ONE, OTHER, Duration::from_millis(5)));
+}
+
+#[test]
 fn sole_is_who_answered_alone_ever_since() {
     let (mut seen, now) = seen();
     let at = |ms| now + Duration::from_millis(ms);
