@@ -1,5 +1,5 @@
 //! A mail host of the lab: its addresses, its directories, its configuration, its connections.
-use crate::{Direction, Place, net::Seat, sockets};
+use crate::{Direction, Place, net::Seat, sockets, witness::Mac};
 use anyhow::{Context, Result, ensure};
 use std::{
     collections::BTreeMap,
@@ -40,6 +40,12 @@ impl Host {
     /// Returns the host's IPv6 address; it is not configured in a lab without IPv6.
     pub fn v6(&self) -> Ipv6Addr {
         self.v6
+    }
+
+    /// Returns the hardware address of the host's `eth0`, as the lab wires it.
+    pub fn mac(&self) -> Mac {
+        let [a, b, c, d] = self.v4.octets();
+        Mac([0x02, 0x00, a, b, c, d])
     }
 
     /// Returns the directory of control socket and lock.

@@ -31,6 +31,7 @@ mod require;
 mod sockets;
 pub mod traffic;
 mod wait;
+pub mod witness;
 
 pub use agent::{Agent, Binaries, Entry};
 pub use cgroup::{Cgroup, cgroup2_root};
