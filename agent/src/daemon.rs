@@ -1,9 +1,9 @@
 //! Floor 4: the daemon as a whole: what is started in which order, what a signal does, what is undone at the end.
 //!
 //! Order of start: directories and their locks, this life's number, the mesh listeners, the heartbeat thread, the
-//! cluster thread, the control sockets, the kernel programs, the sampler, and only then "ready". Whatever fails leaves nothing behind
+//! address thread, the cluster thread, the control sockets, the kernel programs, the sampler, and only then "ready". Whatever fails leaves nothing behind
 //! but what earlier lives left: pinned maps stay by design, so that counting goes on.
-//! Order of stop: control sockets, goodbyes to the peers, heartbeats, sampler; all of it is tried, all errors are told.
+//! Order of stop: control sockets, managed addresses handed over, goodbyes to the peers, heartbeats, addresses, sampler; all of it is tried, all errors are told.
 mod directories;
 mod error;
 mod incarnation;
@@ -15,7 +15,7 @@ pub use wanted::{Changes, Wanted};
 
 use crate::{
     host::{
-        bus,
+        address, bus,
         cluster::{self, Agreement, ClusterThread, Inbox},
         control::{Command, Commands, Control, Desk, Policy, Questions},
         counting, errands, heartbeat,
@@ -24,7 +24,7 @@ use crate::{
     sys::{log::Log, wake::Wake},
 };
 use convoy_core::group::view::Role;
-use crossbeam_channel::{Receiver, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use directories::Directories;
 use sd_notify::NotifyState;
 use signal_hook::{
@@ -110,6 +110,11 @@ struct Daemon {
     control: Control,
     cluster: ClusterThread,
     heartbeat: heartbeat::Handle,
+    /// Puts managed addresses on this host; none where there are none.
+    addresses: Option<address::Handle>,
+    /// What a thread that starts later needs.
+    wake: Wake,
+    ends: Sender<&'static str>,
     /// Counts in the kernel; a manager has none.
     sampler: Option<counting::Handle>,
     ended: Receiver<&'static str>,
@@ -134,10 +139,13 @@ impl Daemon {
         let heartbeat =
             heartbeat::spawn(wanted.heartbeats(), wake.clone(), ends.clone()).map_err(Error::Resources)?;
         let heartbeats = heartbeat.link().clone();
+        // What an earlier life left of them is gone before this one joins.
+        let addresses = start_addresses(&wanted, &heartbeat, &wake, &ends)?;
+        let address_link = addresses.as_ref().map(|addresses| addresses.link().clone());
         let (errands, to_carry_out) = bounded(convoy_core::bounds::EXECUTING_MAX);
         let (done, inbox_done) = unbounded();
         let inbox =
-            Inbox { reports: inbox_reports, questions: inbox_questions, done: inbox_done, heartbeats, ends };
+            Inbox { reports: inbox_reports, questions: inbox_questions, done: inbox_done, heartbeats, addresses: address_link, ends: ends.clone() };
         let policy = Policy::new(wanted.control.clone());
         let desk = Desk { questions, commands: orders, policy };
         let at_desk = desk.clone();
@@ -159,13 +167,16 @@ impl Daemon {
             Role::Manager => None,
             Role::Node => {
                 let counting = counting::open(&wanted.counting)?;
-                Some(counting::spawn(counting, wanted.sampling, reports, wake)?)
+                Some(counting::spawn(counting, wanted.sampling, reports, wake.clone())?)
             }
         };
         Ok(Self {
             control,
             cluster,
             heartbeat,
+            addresses,
+            wake,
+            ends,
             sampler,
             ended,
             commands,
@@ -187,15 +198,34 @@ impl Daemon {
     }
 
     fn stop(self) -> Result<(), Error> {
-        let Self { control, cluster, heartbeat, sampler, .. } = self;
+        let Self { control, cluster, heartbeat, addresses, sampler, .. } = self;
         drop(control);
         let cluster = cluster.stop();
         heartbeat.stop();
+        if let Some(addresses) = addresses {
+            addresses.stop();
+        }
         if let Some(sampler) = sampler {
             sampler.stop();
         }
         cluster.map_err(|_panic| Error::Ended { thread: "cluster" })
     }
+}
+
+/// Starts the thread that puts managed addresses on this host, if there are any.
+fn start_addresses(
+    wanted: &Wanted,
+    heartbeat: &heartbeat::Handle,
+    wake: &Wake,
+    ends: &Sender<&'static str>,
+) -> Result<Option<address::Handle>, Error> {
+    if !wanted.manages() {
+        return Ok(None);
+    }
+    let addresses =
+        address::spawn(wanted.addresses.clone(), wake.clone(), ends.clone()).map_err(Error::Addresses)?;
+    heartbeat.keep(addresses.lease());
+    Ok(Some(addresses))
 }
 
 /// Returns the signals that concern the daemon, as they arrive.

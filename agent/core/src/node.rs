@@ -17,6 +17,7 @@ mod links;
 mod say;
 mod settings;
 mod suspicion;
+mod vips;
 
 pub use facts::{Event, Input, Member, Output};
 pub use links::LinkId;
@@ -27,6 +28,7 @@ use crate::{
     counters::Replica,
     group::{Liveness, Outbox, Peer, Sender, State, membership::Membership, questions::Questions},
     time::Instant,
+    vip::{self, Holder},
     wire::{Message, Object},
 };
 use alloc::{
@@ -58,6 +60,7 @@ pub struct Node {
     membership: Membership,
     questions: Questions,
     outbox: Outbox,
+    vips: Holder,
     /// Objects whose own counts are not known yet; see [`Node::awaiting_counts`].
     awaited: BTreeSet<Object>,
     outputs: VecDeque<Output>,
@@ -98,6 +101,7 @@ impl Node {
             membership: Membership::new(settings.card()),
             questions: Questions::default(),
             outbox: Outbox::default(),
+            vips: Holder::new(settings.vips.clone(), now),
             awaited: BTreeSet::new(),
             outputs: VecDeque::new(),
             settings,
@@ -135,6 +139,7 @@ impl Node {
             Input::Ask(ask) => self.on_ask(now, &ask),
             Input::CarriedOut(errand, code, text) => self.on_carried_out(now, errand, code, text),
             Input::Suspicion(suspicion) => self.on_suspicion(now, suspicion),
+            Input::Vip(input) => self.on_vip(now, input),
             Input::Reload(settings) => self.on_reload(now, settings),
             Input::Stop => self.on_stop(),
             Input::Timeout => {}
@@ -157,7 +162,7 @@ impl Node {
             self.batches.iter().filter_map(|(object, batch)| batch.deadline(self.batching(*object)?));
         let peers = self.peers.values().flat_map(Entry::deadlines);
         let strangers = self.links.values().filter_map(Role::deadline);
-        let questions = self.questions.deadline();
+        let questions = self.questions.deadline().into_iter().chain(self.vips.next_deadline());
         beat.into_iter().chain(batches).chain(peers).chain(strangers).chain(questions).min()
     }
 
@@ -232,6 +237,7 @@ impl Node {
         }
         self.drop_silent_strangers(now);
         self.questions.on_time(now);
+        self.tick_vips(now);
         self.collect_agreed(now);
         if now >= self.beat_at {
             self.say_to_all(Sender::beat);
@@ -293,6 +299,10 @@ impl Node {
             entry.outgoing.hurry(latest);
         }
         self.present_anew(now);
+        if self.settings.vips != before.vips {
+            let vips = self.settings.vips.clone();
+            self.on_vip(now, vip::Input::Reload(vips));
+        }
         if self.settings.replicate.keys().ne(before.replicate.keys()) {
             for entry in self.peers.values_mut() {
                 if let Outgoing::Up { sender, .. } = &mut entry.outgoing {

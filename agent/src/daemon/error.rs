@@ -36,6 +36,9 @@ pub enum Error {
     /// The kernel refuses an io_uring.
     #[error("cannot use io_uring: {0}; set kernel.io_uring_disabled=0 and see docs/kernel-versions.md")]
     Ring(#[source] io::Error),
+    /// Managed addresses cannot be looked after.
+    #[error("cannot look after managed addresses: {0}")]
+    Addresses(#[source] io::Error),
     /// Threads, descriptors or memory are exhausted.
     #[error("cannot start: {0}; raise LimitNOFILE, TasksMax or MemoryMax of the service")]
     Resources(#[source] io::Error),
@@ -62,7 +65,7 @@ impl Error {
             | Self::Listen(_)
             | Self::Consoles(_)
             | Self::Counting(counting::Error::Held { .. }) => 4,
-            Self::Ring(_) | Self::Counting(_) => 3,
+            Self::Ring(_) | Self::Counting(_) | Self::Addresses(_) => 3,
             Self::Resources(_) | Self::Ended { .. } => 5,
         }
     }

@@ -43,6 +43,10 @@ impl Daemon {
         let (new, changes) = self.wanted.followed_by(new);
         let prepared = self.listeners.prepare(&new.listen)?;
         let consoles = self.control.prepare(&new.control.endpoints)?;
+        let started = match &self.addresses {
+            Some(_) => None,
+            None => super::start_addresses(&new, &self.heartbeat, &self.wake, &self.ends)?,
+        };
         // The last step that can fail, and undoes itself then.
         if let Some(sampler) = &self.sampler {
             sampler.set_ports(&new.counting.inbound_ports, &new.counting.outbound_ports)?;
@@ -53,7 +57,12 @@ impl Daemon {
             sampler.set_delay(new.sampling.delay);
             sampler.set_audit_period(new.sampling.audit_period);
         }
-        if !self.cluster.reload(new.plan.clone(), listening, changes.kept.clone()) {
+        let link = started.as_ref().map(|started| started.link().clone());
+        if let Some(addresses) = &self.addresses {
+            addresses.reload(new.addresses.clone());
+        }
+        self.addresses = self.addresses.take().or(started);
+        if !self.cluster.reload(new.plan.clone(), listening, link, changes.kept.clone()) {
             tracing::warn!("the cluster thread is busy and takes the new settings later");
         }
         if !self.heartbeat.reload(new.heartbeats()) {

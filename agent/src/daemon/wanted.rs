@@ -2,8 +2,8 @@
 //!
 //! Invariants: 1. every part of [`Wanted`] that a configuration can set is in one row of `PARTS`; 2. a row either
 //! takes effect as a whole on a reload or keeps its value until a restart, and the schema table says the same of it.
-use crate::host::{cluster::Plan, control, counting, heartbeat, mesh::Listen};
-use convoy_core::time::Span;
+use crate::host::{address, cluster::Plan, control, counting, heartbeat, mesh::Listen};
+use convoy_core::{time::Span, vip::lease::Rules};
 use tracing::level_filters::LevelFilter;
 
 /// What the configuration asks for; again on every reload.
@@ -19,6 +19,8 @@ pub struct Wanted {
     pub counting: counting::Settings,
     /// How often the kernel's part is read and audited.
     pub sampling: counting::Options,
+    /// The addresses that the cluster shares, and how they are put on this host.
+    pub addresses: address::Plan,
     /// Where consoles are reached, and who may do what there.
     pub control: control::Plan,
     /// Least level that is logged.
@@ -46,7 +48,13 @@ impl Wanted {
             port: dialling.port,
             interval: self.heartbeat,
             start_delay: node.start_delay,
+            lease: self.manages().then(|| Rules::new(&node.vips, self.heartbeat)),
         }
+    }
+
+    /// Tells whether this node shares addresses with others.
+    pub(super) fn manages(&self) -> bool {
+        !self.addresses.managed.is_empty()
     }
 
     /// Returns what is to be in force after `new` was read while this was, and what differs.

@@ -223,6 +223,11 @@ impl Handle {
         self.lease.clone()
     }
 
+    /// Looks after other addresses from now on; what is no longer managed leaves the host soon.
+    pub fn reload(&self, plan: Plan) {
+        self.link.mail(Mail::Order(Order::Reload(Box::new(plan))));
+    }
+
     /// Takes every managed address off the host, then the gate, and waits for that: as long as hooks may take, and then
     /// what the kernel takes.
     pub fn stop(mut self) {

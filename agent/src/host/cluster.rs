@@ -3,6 +3,7 @@
 //! What the other threads have for it arrives over bounded queues and one wake: counts from the sampler,
 //! questions from control clients, orders from the daemon. It never waits for any of them, nor for disk,
 //! netlink or maps, so heartbeats are never late because of them.
+mod addresses;
 mod agreed;
 mod ask;
 mod beats;
@@ -11,6 +12,7 @@ mod view;
 pub use agreed::Done;
 
 use super::{
+    address,
     bus::{self, BusHandle},
     control::Query,
     counting::{Report, State},
@@ -22,16 +24,18 @@ use crate::sys::{
     realtime,
     wake::{Sleeper, Wake},
 };
+use addresses::Addresses;
 use agreed::Agreed;
 use convoy_common::count::Direction;
 use convoy_core::{
     group::{bus::Bus as _, questions::Errand, view::Role},
     node::{Input, Node, Settings},
+    vip,
     wire::Object,
 };
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     io,
     rc::Rc,
     thread::{self, JoinHandle},
@@ -58,6 +62,8 @@ pub enum Order {
         plan: Box<Plan>,
         /// All sockets to listen on from now on.
         listening: Vec<Listening>,
+        /// The address thread, if it was started just now.
+        addresses: Option<address::Link>,
         /// Options that changed and wait for a restart.
         kept: Vec<&'static str>,
         /// Told when everything is in force.
@@ -78,6 +84,8 @@ pub struct Inbox {
     pub done: Receiver<Done>,
     /// From the heartbeat thread.
     pub heartbeats: heartbeat::Link,
+    /// From the address thread; none where nothing is managed.
+    pub addresses: Option<address::Link>,
     /// Told when the thread ends, however it ends: without it the daemon would look alive.
     pub ends: Sender<&'static str>,
 }
@@ -107,9 +115,15 @@ impl ClusterThread {
     }
 
     /// Takes new settings and returns when they are in force; tells whether they were within 5 s.
-    pub fn reload(&self, plan: Plan, listening: Vec<Listening>, kept: Vec<&'static str>) -> bool {
+    pub fn reload(
+        &self,
+        plan: Plan,
+        listening: Vec<Listening>,
+        addresses: Option<address::Link>,
+        kept: Vec<&'static str>,
+    ) -> bool {
         let (done, is_done) = bounded(1);
-        self.order(Order::Reload { plan: Box::new(plan), listening, kept, done });
+        self.order(Order::Reload { plan: Box::new(plan), listening, addresses, kept, done });
         is_done.recv_timeout(RELOAD_WITHIN).is_ok()
     }
 
@@ -177,6 +191,16 @@ struct Cluster {
     kernel: RefCell<Option<State>>,
     /// Options whose new value waits for a restart.
     kept: RefCell<Vec<&'static str>>,
+    /// It was told to stop, and hands over what it has.
+    stopping: Cell<bool>,
+}
+
+/// Says every now and then that this thread runs: the kernel answers for managed addresses only while it does.
+async fn say_alive(heartbeats: heartbeat::Link) {
+    loop {
+        heartbeats.alive();
+        tokio::time::sleep(ALIVE_EVERY).await; // waits: for the next sign of life
+    }
 }
 
 async fn run(
@@ -190,7 +214,8 @@ async fn run(
     let Plan { node, dialling, bus: _ } = plan;
     let Agreement { mut bus, errands } = agreement;
     bus.join();
-    let agreed = Rc::new(Agreed::new(bus, errands, inbox.heartbeats.clone(), wake.clone()));
+    let addresses = Addresses::new(inbox.addresses.clone(), inbox.heartbeats.clone(), wake.clone());
+    let agreed = Rc::new(Agreed::new(bus, errands, inbox.heartbeats.clone(), addresses, wake.clone()));
     let ending = agreed.clone();
     let outlet = {
         let agreed = agreed.clone();
@@ -206,8 +231,10 @@ async fn run(
         heartbeats: inbox.heartbeats.clone(),
         kernel: RefCell::default(),
         kept: RefCell::default(),
+        stopping: Cell::new(false),
     });
     wake.wake(); // the bus may have something already
+    tokio::task::spawn_local(say_alive(inbox.heartbeats.clone()));
     tokio::task::spawn_local(cluster.take_in(inbox, orders, wake));
     mesh.run(listeners).await;
     ending.stop();
@@ -231,10 +258,12 @@ impl Cluster {
         loop {
             sleeper.woken().await?;
             orders.try_iter().for_each(|order| self.obey(order));
+            self.take_from_addresses();
             self.take_from_bus();
             inbox.done.try_iter().for_each(|done| self.take_done(&done));
             inbox.heartbeats.events().try_iter().for_each(|event| self.take_beats(&event));
             inbox.questions.try_iter().for_each(|query| self.answer(&query));
+            self.stop_if_left();
             for report in inbox.reports.try_iter() {
                 self.take_report(report);
                 // A report may hold thousands of hosts: sockets and timers get their turn after each.
@@ -245,8 +274,9 @@ impl Cluster {
 
     fn obey(&self, order: Order) {
         match order {
-            Order::Stop => self.mesh.feed(Input::Stop),
-            Order::Reload { plan, listening, kept, done } => {
+            Order::Stop => self.leave(),
+            Order::Reload { plan, listening, addresses, kept, done } => {
+                self.agreed.addresses.set_link(addresses);
                 *self.kept.borrow_mut() = kept;
                 let Plan { node, dialling, bus } = *plan;
                 self.agreed.reload(bus);
@@ -257,6 +287,23 @@ impl Cluster {
                     tracing::debug!("the daemon did not wait for the end of the reload");
                 }
             }
+        }
+    }
+
+    /// Hands over what this node has, and stops when that is done.
+    fn leave(&self) {
+        self.stopping.set(true);
+        if self.mesh.node().vips().is_idle() {
+            self.mesh.feed(Input::Stop);
+        } else {
+            self.mesh.feed(Input::Vip(vip::Input::Leave));
+        }
+    }
+
+    fn stop_if_left(&self) {
+        if self.stopping.get() && self.agreed.addresses.has_left() {
+            self.stopping.set(false);
+            self.mesh.feed(Input::Stop);
         }
     }
 
@@ -288,6 +335,8 @@ const fn table_name(direction: Direction) -> &'static str {
     }
 }
 
+/// Time between two signs of life of this thread; the shortest lease is twice as long.
+const ALIVE_EVERY: Duration = Duration::from_millis(20);
 /// Longest wait of the daemon for the thread to take new settings.
 /// chosen: it takes microseconds; a thread that is stopped for longer takes them when it goes on.
 const RELOAD_WITHIN: Duration = Duration::from_secs(5);

@@ -9,18 +9,20 @@
 //! a datagram and one that finds no more. Invariants: 1. in the steady state it allocates nothing, logs nothing and never
 //! waits for a lock: a snapshot that is being read is brought up to date the next time round; 2. a socket that cannot be
 //! had ends nothing: it is asked for again every second, and the trouble is told.
+mod keeping;
 mod shared;
 mod sockets;
 mod thread;
 
 pub use shared::{Link, PeerBeats, Priority, Snapshot};
 
-use super::ended::Ended;
+use super::{ended::Ended, gate};
 use crate::sys::wake::Wake;
 use convoy_core::{
     bounds,
     group::detector::{Disbelief, Opinion},
     time::Span,
+    vip::lease::{News, Rules},
     wire::{BeatError, beat::View},
 };
 use crossbeam_channel::{Sender, bounded};
@@ -50,6 +52,8 @@ pub struct Plan {
     pub interval: Span,
     /// Time after the start before a peer's silence counts.
     pub start_delay: Span,
+    /// What the lease on managed addresses goes by; none where nothing is managed.
+    pub lease: Option<Rules>,
 }
 
 /// What the thread tells the cluster thread.
@@ -57,6 +61,8 @@ pub struct Plan {
 pub enum Event {
     /// A peer has fallen silent, or is heard: its first heartbeat of a life, or again.
     Opinion(Opinion),
+    /// The lease on managed addresses has ended, or whether enough peers are heard has changed.
+    Lease(News),
     /// A datagram was not taken. Told once a reason; all are counted in the snapshot.
     Refused {
         /// Why.
@@ -134,6 +140,11 @@ impl Handle {
         let (done, is_done) = bounded(1);
         self.link.order(|mail| mail.plan = Some((plan, done)));
         is_done.recv_timeout(RELOAD_WITHIN).is_ok()
+    }
+
+    /// Keeps this lease from now on, by the plan's rules.
+    pub fn keep(&self, lease: gate::Lease) {
+        self.link.order(|mail| mail.lease = Some(lease));
     }
 
     /// Says from the next heartbeat on that this is the agreed view.

@@ -243,7 +243,7 @@ impl Mesh {
                 }
             }
             Output::Stopped => self.stopped.notify_one(),
-            output @ (Output::Multicast(_) | Output::CarryOut(_) | Output::Answers(..)) => {
+            output @ (Output::Multicast(_) | Output::CarryOut(_) | Output::Answers(..) | Output::Vip(_)) => {
                 (self.bus)(output, self.now());
             }
         }

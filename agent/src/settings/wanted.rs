@@ -54,6 +54,7 @@ impl Settings {
             connect: self.mesh.connect_timeout,
             reconnect: self.mesh.reconnect_interval,
             standing: self.standing(role),
+            vips: convoy_core::vip::Settings::default(),
             replicate: self.objects.iter().map(|(object, settings)| (*object, batching(settings))).collect(),
         };
         let dialling = Dialling { port: self.mesh.peer_port, source: self.address, buffer: self.mesh.buffer };

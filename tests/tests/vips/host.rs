@@ -3,7 +3,7 @@ use super::lan::Kernel;
 use convoy_core::{
     group::{
         bus::{Bus as _, Event, Unsent},
-        detector,
+        detector::Stage,
         membership::{Membership, Output as Agreed},
         view::{Card, Role},
     },
@@ -179,12 +179,12 @@ impl Host {
         let mut heard = 0;
         for (from, beats) in self.beats.clone() {
             let silent = now.since(beats.heard);
-            let level = u8::from(silent >= detector::doubt(BEAT)) + u8::from(silent >= detector::patience(BEAT));
+            let level = u8::from(silent >= Stage::Doubted.begins(BEAT)) + u8::from(silent >= Stage::Missing.begins(BEAT));
             heard += usize::from(level == 0);
             if level > beats.told {
                 self.beats.insert(from, Beats { told: level, ..beats });
                 let name = name(from);
-                self.holder.handle(now, if level == 1 { Input::Doubt(&name) } else { Input::Suspect(&name) });
+                self.holder.handle(now, if level == 1 { Input::Doubt(&name) } else { Input::Missing(&name) });
             }
         }
         match self.keeper.tick(now, heard, self.allowed, now) {

@@ -11,6 +11,9 @@
 //! of which nothing was ever heard is not suspected: datagrams may not reach this node at all; 4. news of a peer that
 //! nobody has taken is replaced by newer news of it, so there is never more than one for each.
 //!
+//! Before that come two stages of which only those hear who want to know early (`vip::holder`): a *doubted* peer was not
+//! heard for one and a half intervals, a *missing* one for two and a half. Nothing but questions follows from a doubt.
+//!
 //! Suspicion is an opinion of one node. It moves nothing by itself; see `node::suspicion` for what is made of it.
 use super::Liveness;
 use crate::{
@@ -28,6 +31,44 @@ pub struct Detector {
     watches: Vec<Watch>,
     /// Silence before this does not count.
     listen_from: Instant,
+    /// Every stage of silence is told, not only the last.
+    early: bool,
+}
+
+/// For how long a peer has not been heard, as far as it means something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Not for long.
+    #[default]
+    Heard,
+    /// One heartbeat is missing.
+    Doubted,
+    /// Two are.
+    Missing,
+    /// Three are: that is no accident.
+    Suspect,
+}
+
+impl Stage {
+    /// Returns the silence with which a stage begins, for a peer with this interval.
+    pub fn begins(self, interval: Span) -> Span {
+        let (halves, least) = match self {
+            Self::Heard => (0, Span::ZERO),
+            Self::Doubted => (DOUBT_HALVES, DOUBT_MIN),
+            Self::Missing => (MISSING_HALVES, MISSING_MIN),
+            Self::Suspect => (PATIENCE_HALVES, PATIENCE_MIN),
+        };
+        Span::from_ns(interval.as_ns().saturating_mul(halves) / 2).max(least)
+    }
+
+    fn next(self) -> Option<Self> {
+        match self {
+            Self::Heard => Some(Self::Doubted),
+            Self::Doubted => Some(Self::Missing),
+            Self::Missing => Some(Self::Suspect),
+            Self::Suspect => None,
+        }
+    }
 }
 
 /// What is known of one peer.
@@ -52,7 +93,7 @@ struct Life {
     heard: Instant,
     /// Silence counts from here: when it was heard, later by what this node could not have heard.
     listening: Instant,
-    suspect: bool,
+    stage: Stage,
     view: View,
 }
 
@@ -82,8 +123,8 @@ pub struct Opinion {
     pub name: Arc<str>,
     /// Of which life.
     pub incarnation: u64,
-    /// Whether it has fallen silent.
-    pub suspect: bool,
+    /// How silent it is.
+    pub stage: Stage,
     /// For how long nothing was heard.
     pub silent: Span,
 }
@@ -116,6 +157,17 @@ impl Detector {
         self.listen_from = listen_from;
     }
 
+    /// Says whether every stage of silence is to be told, not only the last.
+    pub fn tell_early(&mut self, early: bool) {
+        self.early = early;
+    }
+
+    /// Returns how many peers are heard, without a doubt.
+    pub fn heard_now(&self) -> usize {
+        let heard = |watch: &&Watch| watch.life.is_some_and(|life| life.stage == Stage::Heard);
+        self.watches.iter().filter(heard).count()
+    }
+
     /// Returns what is known of each peer, by name.
     pub fn watches(&self) -> &[Watch] {
         &self.watches
@@ -132,7 +184,7 @@ impl Detector {
         if watch.address != from {
             return Err(Disbelief::Address);
         }
-        watch.heard(now, beat);
+        watch.heard(now, beat, self.early);
         Ok(at)
     }
 
@@ -151,19 +203,18 @@ impl Detector {
     pub fn tick(&mut self, now: Instant) {
         for watch in &mut self.watches {
             let Some(life) = &mut watch.life else { continue };
-            if !life.suspect && life.deadline(self.listen_from) <= now {
-                life.suspect = true;
-                watch.counts.suspicions += 1;
-                watch.news = true;
+            while life.deadline(self.listen_from).is_some_and(|at| at <= now) {
+                life.stage = life.stage.next().unwrap_or_default();
+                watch.counts.suspicions += u64::from(life.stage == Stage::Suspect);
+                watch.news |= self.early || life.stage == Stage::Suspect;
             }
         }
     }
 
     /// Returns when `tick` may next have something to say.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let trusted =
-            self.watches.iter().filter_map(|watch| watch.life.as_ref()).filter(|life| !life.suspect);
-        trusted.map(|life| life.deadline(self.listen_from)).min()
+        let lives = self.watches.iter().filter_map(|watch| watch.life.as_ref());
+        lives.filter_map(|life| life.deadline(self.listen_from)).min()
     }
 
     /// Returns whether [`poll`](Self::poll) has something.
@@ -180,7 +231,7 @@ impl Detector {
         Some(Opinion {
             name: watch.name.clone(),
             incarnation: life.incarnation,
-            suspect: life.suspect,
+            stage: life.stage,
             silent: now.since(life.heard),
         })
     }
@@ -223,7 +274,7 @@ impl Watch {
 
     /// Returns whether it has fallen silent.
     pub fn is_suspect(&self) -> bool {
-        self.life.is_some_and(|life| life.suspect)
+        self.life.is_some_and(|life| life.stage == Stage::Suspect)
     }
 
     /// Returns what it last said the agreed view is.
@@ -231,17 +282,17 @@ impl Watch {
         self.life.map(|life| life.view).unwrap_or_default()
     }
 
-    fn heard(&mut self, now: Instant, beat: &Beat<'_>) {
+    fn heard(&mut self, now: Instant, beat: &Beat<'_>, early: bool) {
         match &mut self.life {
             Some(life) if life.is_current(now) && beat.incarnation < life.incarnation => {
                 self.counts.stale += 1;
             }
             Some(life) if life.is_current(now) && beat.incarnation == life.incarnation => {
                 if life.count(beat.sequence, &mut self.counts) {
-                    if !life.suspect {
+                    if life.stage != Stage::Suspect {
                         self.counts.gap_max = self.counts.gap_max.max(now.since(life.heard));
                     }
-                    self.news |= life.suspect;
+                    self.news |= life.stage == Stage::Suspect || (early && life.stage != Stage::Heard);
                     life.take(now, beat);
                 }
             }
@@ -264,13 +315,13 @@ impl Life {
             window: 1,
             heard: now,
             listening: now,
-            suspect: false,
+            stage: Stage::Heard,
             view: beat.view,
         }
     }
 
     fn take(&mut self, now: Instant, beat: &Beat<'_>) {
-        (self.heard, self.listening, self.suspect) = (now, now, false);
+        (self.heard, self.listening, self.stage) = (now, now, Stage::Heard);
         (self.interval, self.view) = (interval(beat), beat.view);
     }
 
@@ -301,19 +352,15 @@ impl Life {
         now.since(self.heard) < Liveness::new(self.interval).gone_after()
     }
 
-    fn deadline(&self, listen_from: Instant) -> Instant {
-        self.listening.max(listen_from) + patience(self.interval)
+    /// Returns when the next stage begins.
+    fn deadline(&self, listen_from: Instant) -> Option<Instant> {
+        Some(self.listening.max(listen_from) + self.stage.next()?.begins(self.interval))
     }
 }
 
 /// Returns the silence after which a peer with this interval is suspected.
 pub fn patience(interval: Span) -> Span {
-    Span::from_ns(interval.as_ns().saturating_mul(PATIENCE_HALVES) / 2).max(PATIENCE_MIN)
-}
-
-/// Returns the silence after which a peer with this interval is doubted: nothing follows but questions.
-pub fn doubt(interval: Span) -> Span {
-    Span::from_ns(interval.as_ns().saturating_mul(DOUBT_HALVES) / 2).max(DOUBT_MIN)
+    Stage::Suspect.begins(interval)
 }
 
 fn interval(beat: &Beat<'_>) -> Span {
@@ -327,10 +374,13 @@ fn shifted(window: u64, by: u64) -> u64 {
 
 /// Half intervals of silence after which a peer is suspected. chosen: see the module.
 const PATIENCE_HALVES: u64 = 7;
-/// Half intervals of silence after which a peer is doubted. chosen: one before it is suspected, time enough to ask.
-const DOUBT_HALVES: u64 = 5;
-/// Shortest silence after which a peer is doubted.
-const DOUBT_MIN: Span = Span::from_ms(15);
+/// Half intervals of silence with which doubt begins, and its least. chosen: one datagram is missing, and the next had
+/// half an interval to be late.
+const DOUBT_HALVES: u64 = 3;
+const DOUBT_MIN: Span = Span::from_ms(12);
+/// The same for a peer that is missing. chosen: one interval after the doubt, time enough to ask the wire.
+const MISSING_HALVES: u64 = 5;
+const MISSING_MIN: Span = Span::from_ms(20);
 /// Shortest silence after which a peer is suspected, whatever its rate.
 /// chosen: a virtual machine that loses its processor is away for up to about 10 ms at a time.
 pub const PATIENCE_MIN: Span = Span::from_ms(20);

@@ -39,6 +39,13 @@ impl Outbox {
         self.first.push_back(message);
     }
 
+    /// Takes a message that others wait for: there are a few in each step that members take together, and the bus is lost
+    /// before they become many.
+    pub fn push_agreed(&mut self, message: Vec<u8>) {
+        self.waiting_bytes += message.len();
+        self.waiting.push_back(message);
+    }
+
     /// Returns the next message to send now.
     pub fn send(&mut self) -> Option<Vec<u8>> {
         if self.under_way >= bounds::BUS_WINDOW {

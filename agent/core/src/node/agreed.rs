@@ -12,6 +12,7 @@ use crate::{
         view::View,
     },
     time::Instant,
+    vip,
     wire::Agreed,
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -54,6 +55,7 @@ impl Node {
             (Some((sender, Agreed::Command(command))), Some(view)) => {
                 self.questions.on_command(sender, &command, &view);
             }
+            (Some((sender, Agreed::Vip(said))), _) => self.vips.handle(now, vip::Input::Said(sender, said)),
             (Some((sender, Agreed::Answer { to, id: number, code, text })), _) if Some(to) == id => {
                 self.questions.on_answer(now, sender, number, code, text);
             }
@@ -113,6 +115,7 @@ impl Node {
                 questions::Output::Refused(token, why) => self.emit(Output::Answers(token, Err(why))),
             }
         }
+        self.collect_vips();
         while let Some(message) = self.outbox.send() {
             self.emit(Output::Multicast(message));
         }
@@ -123,6 +126,7 @@ impl Node {
             let seat = view.named(name).next().is_some();
             entry.peer.seat(now, seat.then_some(self.settings.standing.idle));
         }
+        self.vips.handle(now, vip::Input::View(view.clone()));
         self.emit(Output::Event(Event::View(view)));
     }
 
@@ -130,6 +134,7 @@ impl Node {
         for entry in self.peers.values_mut() {
             entry.peer.seat(now, None);
         }
+        self.vips.handle(now, vip::Input::Lost);
         self.emit(Output::Event(Event::BusLost(why)));
     }
 

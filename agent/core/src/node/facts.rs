@@ -9,6 +9,7 @@ use crate::{
         view::View,
     },
     time::Instant,
+    vip,
     wire::{Frame, FrameError, Object},
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -45,6 +46,8 @@ pub enum Input<'a> {
     Ask(Ask),
     /// What [`Output::CarryOut`] asked for is done: which errand, its exit code, its text.
     CarriedOut((MemberId, u64), u8, &'a str),
+    /// About the addresses that the cluster shares.
+    Vip(vip::Input<'a>),
     /// The settings changed.
     Reload(Settings),
     /// The node is to leave: goodbyes, then [`Output::Stopped`].
@@ -68,6 +71,8 @@ pub enum Output {
     CarryOut(Errand),
     /// What became of a command that was asked for, or why it could not be given.
     Answers(Token, Result<Vec<Answered>, String>),
+    /// About the addresses that the cluster shares; never [`vip::Output::Say`].
+    Vip(vip::Output),
     /// Tell the operator.
     Event(Event),
     /// The last output: every goodbye is on its way.

@@ -33,6 +33,8 @@ pub struct Settings {
     pub reconnect: Span,
     /// What this node is on the bus.
     pub standing: Standing,
+    /// The addresses that it shares with the others.
+    pub vips: crate::vip::Settings,
     /// The objects this node replicates, each with its batching. Others are counted here and told nobody.
     pub replicate: BTreeMap<Object, Batching>,
 }

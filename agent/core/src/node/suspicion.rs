@@ -6,8 +6,9 @@
 //! alone: a firewall that drops them ends nobody; 4. the operator is told of it once that has lasted.
 use super::{Entry, Node};
 use crate::{
-    group::State,
+    group::{State, detector::Stage},
     time::{Instant, Span},
+    vip,
 };
 use alloc::{format, string::String, sync::Arc};
 
@@ -18,8 +19,8 @@ pub struct Suspicion<'a> {
     pub name: &'a str,
     /// Of which life.
     pub incarnation: u64,
-    /// Whether it has fallen silent; else it was heard.
-    pub suspect: bool,
+    /// How silent it is.
+    pub stage: Stage,
     /// For how long nothing was heard.
     pub silent: Span,
 }
@@ -61,7 +62,14 @@ impl Entry {
 
 impl Node {
     pub(super) fn on_suspicion(&mut self, now: Instant, suspicion: Suspicion<'_>) {
-        let Suspicion { name, incarnation, suspect, .. } = suspicion;
+        let Suspicion { name, incarnation, stage, .. } = suspicion;
+        match stage {
+            Stage::Heard => self.vips.handle(now, vip::Input::Heard(name)),
+            Stage::Doubted => return self.vips.handle(now, vip::Input::Doubt(name)),
+            Stage::Missing => return self.vips.handle(now, vip::Input::Missing(name)),
+            Stage::Suspect => {}
+        }
+        let suspect = stage == Stage::Suspect;
         let Some((name, entry)) = self.peers.get_key_value(name) else { return };
         let (name, is_current) = (name.clone(), entry.incarnation == Some(incarnation));
         let Some(entry) = self.peers.get_mut(&name) else { return };

@@ -31,7 +31,7 @@ pub enum Input<'a> {
     /// A node's heartbeats are missing. The wire is asked.
     Doubt(&'a str),
     /// They have been missing for so long that the node is taken for dead, if the wire says so too.
-    Suspect(&'a str),
+    Missing(&'a str),
     /// They come.
     Heard(&'a str),
     /// The lease has run out or was given up, or whether this node hears enough of the others has changed.

@@ -25,6 +25,7 @@ use super::{
     Change, Event, Ghost, History, Input, Made, Output, Phase, Record, Settings, Table, Want,
     exchange::{Exchange, Gathered},
     inquest::Inquest,
+    table::Report,
 };
 use crate::{
     group::{
@@ -62,6 +63,8 @@ pub struct Holder {
     /// Own addresses with a ghost for which nobody answers; the others are about to know.
     opened: BTreeSet<IpAddr>,
     inquests: BTreeMap<Ghost, Inquest>,
+    /// Own addresses that this node cannot hold now.
+    unable: BTreeSet<IpAddr>,
     /// Own addresses for which a stranger answers, and when it is asked again.
     contested: BTreeMap<IpAddr, Contest>,
     doubts: BTreeMap<MemberId, Doubt>,
@@ -97,6 +100,7 @@ impl Holder {
             opened: BTreeSet::new(),
             inquests: BTreeMap::new(),
             contested: BTreeMap::new(),
+            unable: BTreeSet::new(),
             doubts: BTreeMap::new(),
             probes: 0,
             confirm: Confirm::default(),
@@ -151,7 +155,7 @@ impl Holder {
             Input::Made(made) => self.on_made(now, made),
             Input::Probed { id, asked, answered } => self.on_probed(now, id, asked, answered),
             Input::Doubt(name) => self.on_doubt(now, name, false),
-            Input::Suspect(name) => self.on_doubt(now, name, true),
+            Input::Missing(name) => self.on_doubt(now, name, true),
             Input::Heard(name) => self.on_heard(now, name),
             Input::Lease { generation, contact } => self.on_lease(now, generation, contact),
             Input::Link { interface, up } => self.on_link(interface, up),
@@ -168,6 +172,11 @@ impl Holder {
             Input::Timeout => {}
         }
         self.on_time(now);
+    }
+
+    /// Tells whether there is nothing to look after.
+    pub fn is_idle(&self) -> bool {
+        self.settings.offer.is_empty() && self.table.topics().is_empty()
     }
 
     fn emit(&mut self, output: Output) {
@@ -224,6 +233,7 @@ impl Holder {
         // The driver gives up what is no longer managed; it is nobody's business here any more.
         self.locals.retain(|address, _| wanted.contains(address));
         self.opened.retain(|address| wanted.contains(address));
+        self.unable.retain(|address| wanted.contains(address));
         for address in wanted {
             self.locals.entry(address).or_insert_with(|| Local::new(now));
         }
@@ -248,7 +258,8 @@ impl Holder {
         let Some(own) = self.own else { return };
         let Settings { offer, weight, .. } = &self.settings;
         let leaving = self.leave_by.is_some();
-        let report = self.table.report(own, offer, self.confirm.firm, *weight, leaving);
+        let report = self.table.report(own, offer, &self.unable, *weight);
+        let report = Report { firm: self.confirm.firm, leaving, ..report };
         super::exchange::parts(epoch, &report).into_iter().for_each(|part| self.say(part));
     }
 

@@ -5,7 +5,10 @@
 //! silenced at once, when others may have begun to act without this node: it heard no majority of them for as long as it
 //! takes them to doubt it, or it did not run for that long. Only what they confirm after that makes the next one valid.
 use super::Settings;
-use crate::time::{Instant, Span};
+use crate::{
+    group::detector::Stage,
+    time::{Instant, Span},
+};
 
 /// What the keeper goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +57,7 @@ impl Rules {
     pub fn new(settings: &Settings, interval: Span) -> Self {
         let enough = (1..=settings.voters).find(|nodes| settings.is_enough(*nodes)).unwrap_or(settings.voters);
         let enough = if settings.partition == super::Partition::EachSide { 0 } else { enough };
-        Self { lease: settings.lease, doubt: crate::group::detector::doubt(interval), enough }
+        Self { lease: settings.lease, doubt: Stage::Doubted.begins(interval), enough }
     }
 
     /// Longest time between two renewals that nobody else can have noticed.
@@ -107,7 +110,7 @@ impl Keeper {
 
     /// Returns when it must be called again at the latest.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let often = Span::from_ns(self.rules.patience().as_ns() / 4);
+        let often = Span::from_ns(self.rules.patience().as_ns() / 2);
         self.renewed.map(|renewed| renewed + often)
     }
 

@@ -1,7 +1,7 @@
 //! The cluster thread's end of the bus: messages out, events in, commands and their answers.
 //!
 //! Commands of members are carried out on threads of their own (`host::errands`): they ask this thread themselves.
-use super::Cluster;
+use super::{Cluster, addresses::Addresses};
 use crate::{
     host::{
         bus::{self, BusHandle},
@@ -58,6 +58,7 @@ pub(super) struct Agreed {
     tokens: Cell<Token>,
     messages_sent: Cell<u64>,
     messages_received: Cell<u64>,
+    pub(super) addresses: Addresses,
 }
 
 /// Who waits for the answers to a command.
@@ -80,6 +81,7 @@ impl Agreed {
         bus: BusHandle,
         errands: Sender<Errand>,
         heartbeats: heartbeat::Link,
+        addresses: Addresses,
         wake: Wake,
     ) -> Self {
         Self {
@@ -93,6 +95,7 @@ impl Agreed {
             tokens: Cell::default(),
             messages_sent: Cell::default(),
             messages_received: Cell::default(),
+            addresses,
         }
     }
 
@@ -159,6 +162,7 @@ impl Agreed {
                 }
                 (None, _) => {}
             },
+            Output::Vip(output) => self.addresses.carry_out(output),
             Output::Event(Event::View(view)) => {
                 self.view_since.set(self.heartbeats.now());
                 self.heartbeats.say(beat::View { epoch: view.epoch, digest: view.digest() });

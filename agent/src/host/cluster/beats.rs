@@ -5,8 +5,9 @@ use crate::host::{
     heartbeat::{Event, PeerBeats, Refusal, Snapshot},
 };
 use convoy_core::{
-    group::detector::Opinion,
+    group::detector::{Opinion, Stage},
     node::{Input, Suspicion},
+    vip::{self, lease::News},
     time::{Instant, Span},
 };
 use std::time::Duration;
@@ -14,13 +15,17 @@ use std::time::Duration;
 impl Cluster {
     pub(super) fn take_beats(&self, event: &Event) {
         match event {
-            Event::Opinion(Opinion { name, incarnation, suspect, silent }) => {
+            Event::Opinion(Opinion { name, incarnation, stage, silent }) => {
                 let silent_ms = silent.as_ms();
-                if *suspect {
+                if *stage == Stage::Suspect {
                     tracing::debug!(node = %name, incarnation, silent_ms, "its heartbeats have stopped");
                 }
-                let (incarnation, suspect, silent) = (*incarnation, *suspect, *silent);
-                self.mesh.feed(Input::Suspicion(Suspicion { name, incarnation, suspect, silent }));
+                let (incarnation, stage, silent) = (*incarnation, *stage, *silent);
+                self.mesh.feed(Input::Suspicion(Suspicion { name, incarnation, stage, silent }));
+            }
+            Event::Lease(News { generation, contact }) => {
+                let (generation, contact) = (*generation, *contact);
+                self.mesh.feed(Input::Vip(vip::Input::Lease { generation, contact }));
             }
             Event::Refused { why, from } => {
                 tracing::warn!(%from, "{why}; others of the kind are only counted");

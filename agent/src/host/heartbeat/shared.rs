@@ -3,7 +3,7 @@
 //! Both lie behind locks that the thread only tries: while somebody else holds one, it goes on and looks again within a
 //! millisecond. The others hold them for as long as it takes to move or copy a few values.
 use super::{Event, Plan, Refusal};
-use crate::sys::wake::Wake;
+use crate::{host::gate, sys::wake::Wake};
 use convoy_core::{
     group::detector::Counts,
     time::{Instant, Span},
@@ -12,7 +12,10 @@ use convoy_core::{
 use crossbeam_channel::{Receiver, Sender};
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// The readers' end of the heartbeat thread.
@@ -28,6 +31,10 @@ struct Shared {
     board: Mutex<Snapshot>,
     nudge: Wake,
     origin: std::time::Instant,
+    /// The generation of the lease that the cluster thread allows; 0 for none.
+    allowed: AtomicU64,
+    /// When the cluster thread last said that it runs, nanoseconds of this thread's clock.
+    alive: AtomicU64,
 }
 
 /// Orders that wait; the newest of a kind replaces the one before.
@@ -37,6 +44,8 @@ pub(super) struct Mail {
     pub(super) plan: Option<(Plan, Sender<()>)>,
     /// Say that this is the agreed view.
     pub(super) view: Option<View>,
+    /// Keep this lease.
+    pub(super) lease: Option<gate::Lease>,
     /// End.
     pub(super) stop: bool,
 }
@@ -108,7 +117,14 @@ impl Link {
         let origin = std::time::Instant::now();
         Self {
             events,
-            shared: Arc::new(Shared { mail: Mutex::default(), board: Mutex::default(), nudge, origin }),
+            shared: Arc::new(Shared {
+                mail: Mutex::default(),
+                board: Mutex::default(),
+                nudge,
+                origin,
+                allowed: AtomicU64::new(0),
+                alive: AtomicU64::new(0),
+            }),
         }
     }
 
@@ -125,6 +141,25 @@ impl Link {
     /// Says from the next heartbeat on that this is the agreed view.
     pub fn say(&self, view: View) {
         self.order(|mail| mail.view = Some(view));
+    }
+
+    /// Allows this generation of the lease on managed addresses, 0 for none; in force within a millisecond.
+    pub fn allow(&self, generation: u64) {
+        self.shared.allowed.store(generation, Ordering::Release);
+        self.shared.nudge.wake();
+    }
+
+    /// Says that the cluster thread runs.
+    pub fn alive(&self) {
+        self.shared.alive.store(self.now().as_ns(), Ordering::Release);
+    }
+
+    pub(super) fn allowed(&self) -> u64 {
+        self.shared.allowed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn alive_at(&self) -> Instant {
+        Instant::from_ns(self.shared.alive.load(Ordering::Acquire))
     }
 
     /// Returns the thread's time now.

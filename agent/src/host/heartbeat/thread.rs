@@ -1,5 +1,5 @@
 //! The thread itself: sleeps until a heartbeat is due, one arrives, or somebody falls silent.
-use super::{Event, Link, PeerBeats, Plan, Priority, Refusal, sockets::Sockets};
+use super::{Event, Link, PeerBeats, Plan, Priority, Refusal, keeping::Keeping, sockets::Sockets};
 use crate::sys::{realtime, wake::Wake};
 use convoy_core::{
     bounds,
@@ -33,6 +33,7 @@ struct Heart {
     outlet: Outlet,
     plan: Plan,
     view: View,
+    keeping: Keeping,
     detector: Detector,
     pulse: Pulse,
     sockets: Sockets,
@@ -62,6 +63,7 @@ pub(super) fn run(plan: Plan, link: Link, outlet: Outlet, ready: &Sender<()>) {
     let mut heart = Heart {
         pulse: Pulse::new(plan.interval, now),
         view: View::default(),
+        keeping: Keeping::default(),
         detector: Detector::default(),
         sockets: Sockets::default(),
         reopen_at: None,
@@ -109,6 +111,11 @@ impl Heart {
             }
             self.receive(now);
             self.detector.tick(now);
+            if let Some(news) = self.keeping.tick(now, &self.detector, &self.link) {
+                if !self.offer(Event::Lease(news)) {
+                    self.keeping.keep_news();
+                }
+            }
             self.send(now);
             self.tell(now);
             self.publish();
@@ -118,9 +125,10 @@ impl Heart {
     /// Returns when there is something to do although nothing arrives.
     fn next(&self) -> Option<Instant> {
         let due = (!self.plan.peers.is_empty()).then(|| self.pulse.due());
-        let retry = self.mail_waits || self.stale != 0 || self.detector.has_news();
+        let retry = self.mail_waits || self.stale != 0 || self.detector.has_news() || self.keeping.has_news();
         let soon = retry.then(|| self.link.now() + RETRY);
-        [due, soon, self.reopen_at, self.detector.next_deadline()].into_iter().flatten().min()
+        let lease = self.keeping.next_deadline();
+        [due, soon, self.reopen_at, self.detector.next_deadline(), lease].into_iter().flatten().min()
     }
 
     /// Sleeps until then, or until something arrives. Returns whether there may be orders.
@@ -159,6 +167,9 @@ impl Heart {
         };
         self.mail_waits = false;
         self.view = mail.view.unwrap_or(self.view);
+        if let Some(lease) = mail.lease {
+            self.keeping.set_lease(lease);
+        }
         if let Some((plan, done)) = mail.plan {
             self.plan = plan;
             self.pulse.set_interval(self.plan.interval, now);
@@ -166,6 +177,9 @@ impl Heart {
             if done.send(()).is_err() {
                 tracing::debug!("the daemon did not wait for the heartbeats to change");
             }
+        }
+        if mail.stop {
+            self.keeping.end();
         }
         mail.stop
     }
@@ -180,6 +194,8 @@ impl Heart {
             |(name, address): (&Arc<str>, &IpAddr)| (SocketAddr::new(*address, self.plan.port), unsent(name));
         self.targets = self.plan.peers.iter().map(target).collect();
         // The thread's clock starts with it, and it starts with the daemon.
+        self.keeping.set_rules(self.plan.lease);
+        self.detector.tell_early(self.plan.lease.is_some());
         self.detector.set_peers(&self.plan.peers, Instant::from_ns(0) + self.plan.start_delay);
         let rows =
             self.detector.watches().iter().zip(&self.targets).map(|(watch, target)| row(watch, target.1));

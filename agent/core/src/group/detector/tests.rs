@@ -31,7 +31,7 @@ fn hear(detector: &mut Detector, ms: u64, incarnation: u64, sequence: u64) {
 
 fn news(detector: &mut Detector, ms: u64) -> Vec<(u64, bool, u64)> {
     let polled = core::iter::from_fn(|| detector.poll(at(ms)));
-    polled.map(|opinion| (opinion.incarnation, opinion.suspect, opinion.silent.as_ms())).collect()
+    polled.map(|opinion| (opinion.incarnation, opinion.stage == Stage::Suspect, opinion.silent.as_ms())).collect()
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn run(way: &Way) -> (Vec<(u64, bool)>, Watch) {
         }
         detector.tick(tenth(now));
         while let Some(opinion) = detector.poll(tenth(now)) {
-            turns.push((now, opinion.suspect));
+            turns.push((now, opinion.stage == Stage::Suspect));
         }
     }
     let watch = detector.watches()[0].clone();

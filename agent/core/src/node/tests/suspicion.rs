@@ -12,8 +12,9 @@ fn pair() -> Net {
 }
 
 fn opine(net: &mut Net, incarnation: u64, suspect: bool) {
+    let stage = if suspect { Stage::Suspect } else { Stage::Heard };
     let silent = Span::from_ms(35);
-    net.give(1, Input::Suspicion(Suspicion { name: "b", incarnation, suspect, silent }));
+    net.give(1, Input::Suspicion(Suspicion { name: "b", incarnation, stage, silent }));
 }
 
 #[test]
@@ -32,7 +33,7 @@ fn the_silence_of_another_life_is_nobodys() {
     let mut net = pair();
     opine(&mut net, 0, true);
     assert_eq!(net.state(1, "b"), State::Alive);
-    net.give(1, Input::Suspicion(Suspicion { name: "c", incarnation: 1, suspect: true, silent: Span::ZERO }));
+    net.give(1, Input::Suspicion(Suspicion { name: "c", incarnation: 1, stage: Stage::Suspect, silent: Span::ZERO }));
     assert_eq!(net.state(1, "b"), State::Alive);
 }
 

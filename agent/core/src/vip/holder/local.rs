@@ -93,6 +93,9 @@ impl Holder {
         for Made { address, now: is, failed } in made {
             let Some(local) = self.locals.get_mut(&address) else { continue };
             local.made = is;
+            if failed.is_none() {
+                (local.failed, local.retry_at) = (None, None);
+            }
             if let Some(why) = failed {
                 if local.failed.is_none() {
                     unable.push(address);
@@ -102,9 +105,7 @@ impl Holder {
                 local.retry_at = Some(now + self.settings.retry);
             }
         }
-        if !unable.is_empty() {
-            self.say(Said::Able { able: false, addresses: unable });
-        }
+        self.able(unable, false);
         self.outage_over(now);
         self.tell();
         self.ask_if_need_be();
@@ -146,8 +147,22 @@ impl Holder {
     pub(super) fn on_link(&mut self, interface: &str, up: bool) {
         let on_it = self.settings.interfaces.iter().filter(|(_, own)| &***own == interface);
         let addresses = on_it.map(|(address, _)| *address).collect::<Vec<_>>();
-        if !addresses.is_empty() {
-            self.say(Said::Able { able: up, addresses });
+        self.able(addresses, up);
+    }
+
+    /// Tells all what this node can hold, or not, if that is news.
+    pub(super) fn able(&mut self, mut addresses: Vec<IpAddr>, able: bool) {
+        addresses.retain(|address| self.unable.contains(address) == able);
+        if addresses.is_empty() {
+            return;
         }
+        for address in &addresses {
+            if able {
+                self.unable.remove(address);
+            } else {
+                self.unable.insert(*address);
+            }
+        }
+        self.say(Said::Able { able, addresses });
     }
 }

@@ -45,9 +45,7 @@ impl Holder {
         if !late.is_empty() {
             self.refresh(now, late.into_iter());
         }
-        if !again.is_empty() {
-            self.say(Said::Able { able: true, addresses: again });
-        }
+        self.able(again, true);
         self.leave_if_done(now);
     }
 

@@ -45,21 +45,20 @@ pub struct Claim {
 
 impl Table {
     /// Returns what this node reports.
-    pub(in crate::vip) fn report(&self, own: MemberId, offer: &Offer, firm: bool, weight: u32, leaving: bool) -> Report {
-        let unable = self.seats.get(&own).map(|seat| &seat.unable);
+    pub(in crate::vip) fn report(&self, own: MemberId, offer: &Offer, unable: &BTreeSet<IpAddr>, weight: u32) -> Report {
         let claim = |address: IpAddr| {
             let topic = self.topics.get(&address);
             Claim {
                 own: topic.is_some_and(|topic| topic.owner == Some(own)),
                 closed: topic.is_some_and(|topic| topic.owner == Some(own) && topic.ghost.is_some()),
                 known: topic.is_some_and(|topic| topic.owner.is_some()) || self.orphans.contains_key(&address),
-                unable: unable.is_some_and(|unable| unable.contains(&address)),
+                unable: unable.contains(&address),
             }
         };
         Report {
             formed: self.formed,
-            firm,
-            leaving,
+            firm: false,
+            leaving: false,
             weight,
             drained: self.drained.iter().cloned().collect(),
             offer: offer.clone(),
