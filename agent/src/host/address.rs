@@ -18,6 +18,8 @@ mod probe;
 mod segment;
 mod shared;
 mod slices;
+mod steps;
+mod stops;
 mod table;
 mod thread;
 mod voice;

@@ -63,6 +63,14 @@ impl Settings {
         let defaults = counting::Settings::new(counted.bpffs, counted.cgroup, state);
         Wanted {
             plan: Plan { node, dialling, bus },
+            addresses: crate::host::address::Plan {
+                managed: std::collections::BTreeMap::new(),
+                arp_all_hosts: true,
+                refresh: None,
+                check: std::time::Duration::from_secs(30),
+                hooks: std::collections::BTreeMap::new(),
+                bpffs: std::path::PathBuf::new(),
+            },
             heartbeat: self.heartbeat_interval,
             listen: if self.is_solo() { vec![] } else { self.listens.iter().map(listen).collect() },
             level: level(self.debug_level),

@@ -1,6 +1,6 @@
 //! Thousands of addresses. `CONVOY_VIPS` says how many, for figures; each test prints how long its steps took.
 use crate::site::{BOUND, Ear, Node, ip, lab, mac, plan};
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use convoy_agent::host::address::{Event, Found, Order};
 use convoy_core::vip::Want;
 use std::{
@@ -29,7 +29,7 @@ fn v6(count: u32) -> Vec<IpAddr> {
 fn hear_all(ear: &mut Ear, vips: &[IpAddr]) -> Result<()> {
     let mut missing: BTreeSet<IpAddr> = vips.iter().copied().collect();
     while !missing.is_empty() {
-        let said = ear.next()?;
+        let said = ear.next().with_context(|| format!("{} were not announced", missing.len()))?;
         if said.mac == mac(1) {
             missing.remove(&said.address);
         }

@@ -5,7 +5,7 @@ use convoy_agent::{
         address::{self, Event, Handle, Hooks, Order, Place, Plan},
         gate::boottime_ns,
     },
-    sys::wake::Wake,
+    sys::{packet, wake::Wake},
 };
 use convoy_core::{
     vip::Want,
@@ -20,11 +20,14 @@ use std::{
     collections::BTreeSet,
     io::ErrorKind,
     net::{IpAddr, SocketAddr, UdpSocket},
+    os::fd::IntoRawFd as _,
     time::{Duration, Instant},
 };
 
 /// Longest time a condition may take.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
+/// Room for what is said to an ear: 30 000 frames.
+const EAR_BYTES: usize = 32 << 20;
 /// A managed address of each family.
 pub(crate) const V4: &str = "10.77.0.100";
 pub(crate) const V6: &str = "fd77::1:100";
@@ -202,9 +205,16 @@ pub(crate) struct Ear(Box<dyn DataLinkReceiver>);
 
 impl Ear {
     pub(crate) fn open(place: &lab::Place, interface: &str) -> Result<Self> {
-        let config =
-            Config { read_timeout: Some(Duration::from_secs(1)), promiscuous: false, ..Config::default() };
         let channel = place.inside(|| {
+            // Its own buffer holds some hundred frames, fewer than a burst on a busy machine.
+            let socket = packet::open(&[])?;
+            rustix::net::sockopt::set_socket_recv_buffer_size_force(&socket, EAR_BYTES)?;
+            let config = Config {
+                read_timeout: Some(Duration::from_secs(1)),
+                promiscuous: false,
+                socket_fd: Some(socket.into_raw_fd()),
+                ..Config::default()
+            };
             let found = pnet_datalink::interfaces().into_iter().find(|found| found.name == interface);
             let found = found.with_context(|| format!("no interface {interface}"))?;
             Ok::<_, anyhow::Error>(pnet_datalink::channel(&found, config)?)

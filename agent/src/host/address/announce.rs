@@ -190,15 +190,15 @@ mod tests {
                 sent.push(((at - start).as_millis(), announcement.form));
             }
         }
-        use Operation::{Reply, Request};
-        assert_eq!(sent, [(0, Request), (10, Reply), (100, Request), (1_000, Reply)]);
+        let (request, reply) = (Operation::Request, Operation::Reply);
+        assert_eq!(sent, [(0, request), (10, reply), (100, request), (1_000, reply)]);
     }
 
     #[test]
     fn nothing_is_announced_after_it_was_withdrawn() {
         let start = Instant::now();
         let mut announcer = Announcer::new(start);
-        announcer.set_refresh(Some(Duration::from_secs(60)), start);
+        announcer.set_refresh(Some(Duration::from_mins(1)), start);
         announcer.add(vip(1), start);
         assert_eq!(take(&mut announcer, start).len(), 1);
         announcer.withdraw(vip(1));
@@ -228,7 +228,7 @@ mod tests {
     fn the_refresh_announces_what_is_held() {
         let start = Instant::now();
         let mut announcer = Announcer::new(start);
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         announcer.set_refresh(Some(minute), start);
         announcer.add(vip(1), start);
         for second in [0, 1, 2, 3] {

@@ -1,8 +1,8 @@
 //! The thread itself: takes orders, does what is urgent, starts what takes long, and sleeps until something happens.
 use super::{
-    Event, Made, Order, Plan, Want,
-    announce::{Announcer, BURST},
-    hooks::{self, Phase},
+    Event, Order, Plan,
+    announce::Announcer,
+    hooks::Phase,
     plumbing::{Answers, Plumber, Survey, survey},
     probe::Probes,
     segment::Segment,
@@ -12,7 +12,7 @@ use super::{
     watch::{Change, Watch},
 };
 use crate::{
-    host::gate::{self, Gate, Standing},
+    host::gate::{self, Gate},
     sys::wake::Sleeper,
 };
 use convoy_core::{bounds, wire::arp::Mac};
@@ -22,7 +22,6 @@ use std::{
     future::{Future, pending, poll_fn},
     io,
     net::IpAddr,
-    path::Path,
     pin::Pin,
     sync::Arc,
     task::Poll,
@@ -64,8 +63,9 @@ pub(super) struct Thread {
     /// Frames wait that were not read for a bound.
     pub(super) more_to_hear: bool,
     pub(super) figures: super::Snapshot,
-    hooks: JoinSet<(IpAddr, Phase, Result<(), String>)>,
-    stopping: Option<Instant>,
+    pub(super) hooks: JoinSet<(IpAddr, Phase, Result<(), String>)>,
+    /// When hooks have had their time, once it is to stop.
+    pub(super) stopping: Option<Instant>,
 }
 
 /// Why the loop woke.
@@ -76,6 +76,17 @@ enum Happening {
     Slice(Answers, Duration),
     Survey(io::Result<Survey>),
     Hook(IpAddr, Phase, Result<(), String>),
+}
+
+/// What is under way elsewhere.
+#[derive(Default)]
+struct Running {
+    slice: Option<Slice>,
+    survey: Option<JoinHandle<io::Result<Survey>>>,
+    /// The table's tick when the survey began.
+    since: u64,
+    /// There was a survey.
+    is_surveyed: bool,
 }
 
 type Slice = Pin<Box<dyn Future<Output = (Answers, Duration)>>>;
@@ -152,25 +163,23 @@ impl Thread {
         link: &Link,
         ready: &Ready,
     ) -> io::Result<()> {
-        let mut slice: Option<Slice> = None;
-        let mut surveying: Option<JoinHandle<io::Result<Survey>>> = None;
-        let mut since = 0;
-        let mut is_surveyed = false;
+        let mut running = Running::default();
         let mut ready = Some(ready);
         loop {
             let now = Instant::now();
             self.take_mail(now);
             self.attend(now);
-            if slice.is_none() {
-                slice = self.next_slice().map(|changes| -> Slice { Box::pin(self.plumber.change(changes)) });
+            if running.slice.is_none() {
+                let slice = self.next_slice();
+                running.slice = slice.map(|changes| -> Slice { Box::pin(self.plumber.change(changes)) });
             }
-            if surveying.is_none() && self.check_at <= now {
+            if running.survey.is_none() && self.check_at <= now {
                 self.check_at = now + self.plan.check;
-                since = self.table.tick();
-                surveying = Some(tokio::task::spawn_blocking(survey));
+                running.since = self.table.tick();
+                running.survey = Some(tokio::task::spawn_blocking(survey));
             }
-            let is_idle = slice.is_none() && !self.table.waits(Lane::Delete);
-            if let Some(ready) = ready.take_if(|_| is_surveyed && is_idle)
+            let is_idle = running.slice.is_none() && !self.table.waits(Lane::Delete);
+            if let Some(ready) = ready.take_if(|_| running.is_surveyed && is_idle)
                 && ready.send(Ok(self.gate.lease())).is_err()
             {
                 return Ok(());
@@ -182,44 +191,58 @@ impl Thread {
             let due = self.due(link);
             // The sockets of netlink are served by tasks, which are to get their turn also while there is always work.
             tokio::task::yield_now().await;
-            let happening = tokio::select! {
-                biased;
-                woken = sleeper.woken() => woken.map(|()| Happening::Woken)?,
-                () = anything_heard(&self.segments) => Happening::Heard,
-                changes = watch.changes() => Happening::Changes(changes),
-                (answers, took) = maybe(&mut slice) => Happening::Slice(answers, took),
-                Some(ended) = self.hooks.join_next(), if !self.hooks.is_empty() => match ended {
-                    Ok((address, phase, result)) => Happening::Hook(address, phase, result),
-                    Err(error) => return Err(io::Error::other(error)),
-                },
-                found = maybe(&mut surveying) => {
-                    Happening::Survey(found.unwrap_or_else(|error| Err(io::Error::other(error))))
-                },
-                () = until(due) => Happening::Woken,
-            };
-            let now = Instant::now();
-            match happening {
-                Happening::Woken => {}
-                Happening::Heard => self.hear(now),
-                Happening::Changes(changes) => self.take_changes(changes, now),
-                Happening::Slice(answers, took) => {
-                    slice = None;
-                    self.take_answers(answers, took, now);
-                }
-                Happening::Survey(found) => {
-                    surveying = None;
-                    match found {
-                        Ok(found) => self.take_survey(found, since, now),
-                        Err(error) if is_surveyed => self.trouble(format!(
-                            "cannot see which addresses the host has: {error}; addresses are not checked until it can"
-                        )),
-                        Err(error) => return Err(error),
-                    }
-                    is_surveyed = true;
-                }
-                Happening::Hook(address, phase, result) => self.hook_ended(address, phase, result),
-            }
+            let happening = self.wait(sleeper, &mut watch, &mut running, due).await?;
+            self.take(happening, &mut running, Instant::now())?;
         }
+    }
+
+    async fn wait(
+        &mut self,
+        sleeper: &Sleeper,
+        watch: &mut Watch,
+        running: &mut Running,
+        due: Option<Instant>,
+    ) -> io::Result<Happening> {
+        Ok(tokio::select! {
+            biased;
+            woken = sleeper.woken() => woken.map(|()| Happening::Woken)?,
+            () = anything_heard(&self.segments) => Happening::Heard,
+            changes = watch.changes() => Happening::Changes(changes),
+            (answers, took) = maybe(&mut running.slice) => Happening::Slice(answers, took),
+            Some(ended) = self.hooks.join_next(), if !self.hooks.is_empty() => {
+                let (address, phase, result) = ended.map_err(io::Error::other)?;
+                Happening::Hook(address, phase, result)
+            }
+            found = maybe(&mut running.survey) => {
+                Happening::Survey(found.unwrap_or_else(|error| Err(io::Error::other(error))))
+            }
+            () = until(due) => Happening::Woken,
+        })
+    }
+
+    fn take(&mut self, happening: Happening, running: &mut Running, now: Instant) -> io::Result<()> {
+        match happening {
+            Happening::Woken => {}
+            Happening::Heard => self.hear(now),
+            Happening::Changes(changes) => self.take_changes(changes, now),
+            Happening::Slice(answers, took) => {
+                running.slice = None;
+                self.take_answers(answers, took, now);
+            }
+            Happening::Survey(found) => {
+                running.survey = None;
+                match found {
+                    Ok(found) => self.take_survey(found, running.since, now),
+                    Err(error) if running.is_surveyed => self.trouble(format!(
+                        "cannot see which addresses the host has: {error}; addresses are not checked until it can"
+                    )),
+                    Err(error) => return Err(error),
+                }
+                running.is_surveyed = true;
+            }
+            Happening::Hook(address, phase, result) => self.hook_ended(address, phase, result),
+        }
+        Ok(())
     }
 
     /// Does what is urgent and takes no time: gates, probes, announcements, and the start of hooks.
@@ -287,112 +310,6 @@ impl Thread {
         }
     }
 
-    fn want(&mut self, wants: Vec<(IpAddr, Want)>) {
-        for (address, want) in wants {
-            match self.table.get_mut(address).filter(|entry| entry.managed) {
-                Some(entry) => {
-                    entry.want = want;
-                    entry.answer_due = true;
-                    entry.failure = None;
-                    self.settle(address);
-                }
-                None => self.outbox.made(Made {
-                    address,
-                    now: Want::Absent,
-                    failed: Some(format!("{address} is not managed here; enable DuraVIP for it")),
-                }),
-            }
-        }
-    }
-
-    /// Puts an address where its next step is done, and tells if it has come to rest.
-    pub(super) fn settle(&mut self, address: IpAddr) {
-        if !self.table.settle(address, &self.links) {
-            return;
-        }
-        let Some(entry) = self.table.get_mut(address) else { return };
-        if !entry.managed && entry.found.is_empty() {
-            self.given_up.push(address);
-            return;
-        }
-        if !std::mem::take(&mut entry.answer_due) {
-            return;
-        }
-        let (now, interface) = (entry.now(&self.links), &entry.place.interface);
-        let failed = (now != entry.want).then(|| match (&entry.failure, self.links.get(interface)) {
-            (Some((why, _)), _) => why.clone(),
-            (None, None) => format!("there is no link {interface}; make it, or name another one in Topology"),
-            (None, Some(_)) => format!("link {interface} is down; it follows when the link is up"),
-        });
-        self.outbox.made(Made { address, now, failed });
-    }
-
-    fn close_gates(&mut self) {
-        let closing = self.table.take(Lane::Close, usize::MAX);
-        if closing.is_empty() {
-            return;
-        }
-        if let Err(error) = self.gate.set(&closing, Standing::Silent) {
-            // They are known to the gate, and then it takes no system call that could fail.
-            self.trouble(format!("cannot close the gate: {error}"));
-        }
-        for address in closing {
-            self.announcer.withdraw(address);
-            self.conflicts.remove(&address);
-            if let Some(entry) = self.table.get_mut(address) {
-                entry.open = false;
-            }
-            self.settle(address);
-        }
-    }
-
-    fn open_gates(&mut self, now: Instant) {
-        let opening = self.table.take(Lane::Open, OPEN_MAX);
-        if opening.is_empty() {
-            return;
-        }
-        if let Err(error) = self.gate.set(&opening, Standing::Held) {
-            self.trouble(format!("cannot open the gate: {error}"));
-            self.fail(&opening, &error.to_string(), now);
-            return;
-        }
-        for address in opening {
-            if let Some(entry) = self.table.get_mut(address) {
-                entry.open = true;
-            }
-            self.announcer.add(address, now);
-            self.settle(address);
-        }
-    }
-
-    fn start_hooks(&mut self) {
-        for (lane, phase) in [(Lane::Leaving, Phase::Unplumbing), (Lane::Plumbed, Phase::Plumbed)] {
-            let room = bounds::HOOKS_AT_ONCE_MAX.saturating_sub(self.hooks.len());
-            for address in self.table.take(lane, room) {
-                let hooks = self.plan.hooks.get(&address).cloned();
-                if let Some(entry) = self.table.get_mut(address) {
-                    entry.serving = phase == Phase::Plumbed;
-                    entry.hooking = hooks.is_some();
-                    let interface = entry.place.interface.clone();
-                    if let Some(hooks) = hooks {
-                        self.hooks.spawn_blocking(move || {
-                            (address, phase, hooks::run(&hooks, address, &interface, phase))
-                        });
-                    }
-                }
-                self.settle(address);
-            }
-        }
-    }
-
-    fn hook_ended(&mut self, address: IpAddr, phase: Phase, result: Result<(), String>) {
-        if let Some(entry) = self.table.get_mut(address) {
-            entry.hooking = false;
-        }
-        self.outbox.tell(Event::Hook { address, phase, failed: result.err() });
-        self.settle(address);
-    }
-
     pub(super) fn trouble(&mut self, what: String) {
         self.outbox.tell(Event::Trouble(what));
     }
@@ -422,48 +339,6 @@ impl Thread {
         self.figures.dropped = self.outbox.dropped();
         self.figures.gate = self.gate.dropped();
         *link.board() = self.figures;
-    }
-
-    fn begin_to_stop(&mut self, now: Instant) {
-        self.stopping = Some(now + Duration::from_nanos(bounds::HOOKS_WITHIN.as_ns()) * 2);
-        for address in self.table.those(|_| true) {
-            if let Some(entry) = self.table.get_mut(address) {
-                (entry.want, entry.answer_due) = (Want::Absent, false);
-                entry.failure = None;
-            }
-            self.settle(address);
-        }
-    }
-
-    /// Tells whether nothing is left to be undone, or hooks have had their time.
-    fn is_over(&mut self, now: Instant) -> bool {
-        let Some(end) = self.stopping else { return false };
-        let waits = [Lane::Close, Lane::Leaving].iter().any(|lane| self.table.waits(*lane));
-        if end > now {
-            return !waits && self.hooks.is_empty();
-        }
-        // What waits for hooks that nobody has time for goes without them.
-        self.stopping = Some(now + self.plan.check);
-        for address in self.table.those(|entry| entry.serving || entry.hooking) {
-            if let Some(entry) = self.table.get_mut(address) {
-                (entry.serving, entry.hooking) = (false, false);
-            }
-            self.settle(address);
-        }
-        self.hooks = JoinSet::new();
-        false
-    }
-
-    /// Takes the gate away; nothing is on the host that it was for.
-    fn close(self, bpffs: &Path) {
-        let left = self.table.those(|entry| !entry.found.is_empty());
-        if !left.is_empty() {
-            tracing::error!(?left, "addresses stay on the host; remove them with `ip addr del`");
-        }
-        drop(self);
-        if let Err(error) = gate::remove(bpffs) {
-            tracing::error!(%error, "the gate cannot be taken away");
-        }
     }
 }
 
@@ -495,9 +370,7 @@ async fn until(instant: Option<Instant>) {
 const BLOCKING_MAX: usize = bounds::HOOKS_AT_ONCE_MAX + 1;
 /// Orders that are taken before anything else gets its turn.
 const MAIL_MAX: usize = 64;
-/// Gates that are opened before their addresses are announced. chosen: a burst of announcements.
-const OPEN_MAX: usize = 256;
 /// What the gate is made for: the addresses of this plan and of the one before it.
 const ADDRESSES_MAX: u32 = 2 * 16_384;
 
-const _: () = assert!(2 * bounds::VIPS_MAX == 32_768 && BURST == 256);
+const _: () = assert!(2 * bounds::VIPS_MAX == 32_768);
