@@ -5,7 +5,7 @@ use crate::host::{
         Answer, Query,
         shape::{
             Drift, Failure, KernelStatus, KernelTable, MemberCounts, MemberRow, Membership, MeshStatus,
-            ObjectStatus, Request, SharedList, Status,
+            ObjectStatus, Request, SharedList, Status, cluster::Hello,
         },
     },
     counting::State,
@@ -41,6 +41,7 @@ impl Cluster {
             Request::Status => Ok(Answer::Status(Box::new(self.status(&node)))),
             Request::Membership => Ok(Answer::Membership(Membership { members: self.member_rows(&node) })),
             Request::SharedList => Ok(Answer::SharedList(SharedList { objects: objects(&node) })),
+            Request::Hello => Ok(Answer::Hello(hello(&node))),
             Request::Cluster => Ok(Answer::Cluster(Box::new(self.cluster_info(&node)))),
             Request::Broadcast(_) | Request::Retrieve(_) | Request::Flush
                 if node.settings().standing.role == Role::Node =>
@@ -233,7 +234,19 @@ fn view(node: &Node, object: &str, from: Option<&str>) -> Result<Answer, Failure
             }
         },
     };
-    Ok(Answer::View { object: object.name(), view: view.into(), tree })
+    let sender = from.and_then(|name| node.view()?.named(name).next());
+    let sender = sender.map(group::view::Member::sender_name);
+    Ok(Answer::View { object: object.name(), view: view.into(), sender, tree })
+}
+
+fn hello(node: &Node) -> Hello {
+    let settings = node.settings();
+    Hello {
+        role: role_name(settings.standing.role).into(),
+        node: settings.name.to_string(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        pid: std::process::id(),
+    }
 }
 
 fn objects(node: &Node) -> Vec<ObjectStatus> {

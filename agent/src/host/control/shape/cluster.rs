@@ -1,6 +1,19 @@
 //! The JSON of what the members of the bus agree on.
 use serde::{Deserialize, Serialize};
 
+/// Answer to `hello`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// `node` or `manager`.
+    pub role: String,
+    /// Its name.
+    pub node: String,
+    /// Version of the program.
+    pub version: String,
+    /// Number of the process, in its own pid namespace.
+    pub pid: u32,
+}
+
 /// Answer to `cluster`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterInfo {
