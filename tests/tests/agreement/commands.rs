@@ -65,6 +65,49 @@ fn every_node_answers_any_node_and_silent_ones_are_named() -> Result<()> {
 }
 
 #[test]
+fn every_command_asks_all_nodes_or_says_why_not() -> Result<()> {
+    require!("corosync");
+    let site = Site::up(2, false)?;
+    let all = |words: &[&str]| -> Result<(Option<i32>, String)> {
+        let output = site.lab.host(1).convoy(&[&["--all"], words].concat())?;
+        let text = String::from_utf8([output.stdout, output.stderr].concat())?;
+        Ok((output.status.code(), text))
+    };
+    let asked: [&[&str]; 12] = [
+        &["status"],
+        &["membership"],
+        &["view"],
+        &["drift"],
+        &["shared", "list"],
+        &["shared", "show", "inbound_cidr"],
+        &["shared", "query", "inbound_cidr", "10.0.0.0/8"],
+        &["shared", "top", "inbound_cidr"],
+        &["config", "show", "cluster"],
+        &["config", "showrecurse"],
+        &["config", "locate", "Listen"],
+        &["config", "eval", "cluster", "view_mature_time"],
+    ];
+    for words in asked {
+        let (code, text) = all(words)?;
+        assert!(code == Some(0) && text.contains("mta1") && text.contains("mta2"), "{words:?}: {text}");
+    }
+    let (_, text) = all(&["config", "get", "cluster", "nodename"])?;
+    assert_eq!(text, "--- mta1\nmta1\n\n--- mta2\nmta2\n");
+    let (code, text) = all(&["config", "get", "cluster", "audit_interval"])?;
+    assert_eq!((code, text.matches("is not set in scope 'cluster'").count()), (Some(1), 2), "{text}");
+    let (code, text) = all(&["config", "set", "cluster", "view_mature_time", "7"])?;
+    assert!(code == Some(0) && text.matches("view_mature_time = 7 (was not set)").count() == 2, "{text}");
+    let json = site.lab.host(2).convoy_json(&["--all", "config", "eval", "cluster", "view_mature_time"])?;
+    assert_eq!(json["answers"][0]["answer"]["value"], "7", "{json}");
+    let (code, text) = all(&["config", "reload"])?;
+    assert!(
+        code == Some(0) && text.matches("changes that were not written back are dropped").count() == 2,
+        "{text}"
+    );
+    Ok(())
+}
+
+#[test]
 fn a_manager_has_commands_carried_out_and_collects_the_answers() -> Result<()> {
     require!("corosync");
     let site = Site::up(2, true)?;
