@@ -108,6 +108,26 @@ fn every_command_asks_all_nodes_or_says_why_not() -> Result<()> {
 }
 
 #[test]
+fn an_answer_that_is_too_long_for_the_bus_is_told_as_that_and_the_others_stand() -> Result<()> {
+    require!("corosync");
+    let site = Site::up(2, false)?;
+    let bindings: String = (0..12_000).fold(String::new(), |text, n| {
+        text + &format!("Binding \"a_binding_with_a_name_of_some_length_{n}\" {{ }}\n")
+    });
+    let config = site.lab.host(2).bus_config() + &bindings;
+    site.lab.host(2).write_config(&config)?;
+    assert!(site.lab.host(2).convoy(&["config", "reload"])?.status.success());
+    let output = site.lab.host(1).convoy(&["--all", "config", "showrecurse"])?;
+    let text = String::from_utf8(output.stdout)?;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text.contains("--- mta1\ncluster {") && text.contains("too many for the bus; ask on the node"),
+        "{text}"
+    );
+    Ok(())
+}
+
+#[test]
 fn a_manager_has_commands_carried_out_and_collects_the_answers() -> Result<()> {
     require!("corosync");
     let site = Site::up(2, true)?;
