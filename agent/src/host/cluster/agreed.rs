@@ -283,7 +283,6 @@ impl Cluster {
             };
             return Err(Failure::new(format!("{whom}; see: show cluster membership")));
         }
-        tracing::info!(caller, command = request.command, nodes = nodes.len(), "a command is broadcast");
         let token = self.agreed.expect(Asked::Cache);
         // Before it is given: if it is refused at once, that is an answer to it.
         self.agreed.cache.borrow_mut().give(self.mesh.now(), &request.command, token);

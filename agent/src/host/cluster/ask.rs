@@ -72,8 +72,8 @@ impl Cluster {
         let role = node.settings().standing.role;
         let mut troubles = members.iter().filter_map(trouble).collect::<Vec<_>>();
         troubles.extend(kernel.iter().flat_map(kernel_troubles));
-        troubles.extend(self.bus_troubles(node));
-        let heartbeats = self.heartbeats.snapshot();
+        let (bus, heartbeats) = (self.agreed.state(), self.heartbeats.snapshot());
+        troubles.extend(self.bus_troubles(node, bus.as_ref(), &heartbeats));
         troubles.extend(heartbeats.trouble.iter().map(ToString::to_string));
         troubles.extend(self.kept.borrow().iter().map(|option| {
             format!("{option} is another in the configuration; restart convoyd for it to take effect")
@@ -100,7 +100,7 @@ impl Cluster {
             objects: objects(node),
             kernel: kernel.as_ref().map(kernel_status).unwrap_or_default(),
             drift: self.drift(),
-            bus: self.bus_status(node),
+            bus: self.bus_status(node, bus.as_ref()),
             mesh: self.mesh_status(node),
             heartbeats: beats::status(&heartbeats),
             troubles,
