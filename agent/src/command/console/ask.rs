@@ -148,7 +148,7 @@ fn inner(words: &[String]) -> Result<Line, Failed> {
     match line {
         Some(line)
             if matches!(line.command.place, Place::Node | Place::Both)
-                && line.command.id != Id::ClusterHelp =>
+                && !matches!(line.command.id, Id::ClusterHelp | Id::Shutdown) =>
         {
             Ok(line)
         }
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_nodes_do_not_carry_out_is_not_broadcast() {
-        for text in ["broadcast broadcast version", "broadcast help", "retrieve quit"] {
+        for text in ["broadcast broadcast version", "broadcast help", "retrieve quit", "broadcast shutdown"] {
             let line = console::parse(text).unwrap().unwrap();
             assert!(of(&line, "s").is_err(), "{text}");
         }
