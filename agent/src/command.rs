@@ -111,7 +111,11 @@ pub fn render(request: &Request, line: &str, style: Style, to: &mut impl Write) 
             writeln!(to, "sent to {}; see: retrieve", parse::<Sent>(line)?.nodes.join(", "))?;
         }
         Request::Flush => {
-            writeln!(to, "answers to {} commands forgotten", parse::<Flushed>(line)?.commands)?;
+            let Flushed { commands, dropped } = parse(line)?;
+            writeln!(
+                to,
+                "answers to {commands} commands forgotten; {dropped} had been dropped for want of room"
+            )?;
         }
         Request::Retrieve(_) => unreachable!("the console lays its answers out by the command they are to"),
         Request::All(all) => {

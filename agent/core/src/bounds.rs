@@ -81,6 +81,9 @@ pub const ANSWER_BYTES_MAX: usize = 512 << 10;
 pub const ASKED_MAX: usize = 64;
 /// Commands whose answers a manager keeps; the one that was given longest ago makes room.
 pub const CACHED_COMMANDS_MAX: usize = 128;
+/// Bytes of those answers together. The same action.
+/// chosen: every node of the largest cluster says as much as it may to two commands.
+pub const CACHED_BYTES_MAX: usize = 64 << 20;
 /// Commands of others that are carried out here at once. One more is answered with "busy".
 pub const EXECUTING_MAX: usize = 64;
 

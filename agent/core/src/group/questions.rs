@@ -89,7 +89,7 @@ pub enum Outcome {
         /// Exit code, as of the command line.
         code: u8,
         /// Text of the answer.
-        text: String,
+        text: Arc<str>,
         /// When it arrived.
         at: Instant,
     },

@@ -7,7 +7,7 @@ use crate::host::control::shape::{
     SharedList, SharedShow, Status,
     all::{AllAnswers, NodeAnswer},
     authz::{self, OwnRequest},
-    cluster::{ClusterInfo, MemberInfo},
+    cluster::{CacheStatus, ClusterInfo, MemberInfo},
 };
 use convoy_core::console::{self, Id, Line};
 use std::io::{self, Write};
@@ -88,10 +88,13 @@ fn manager_info(info: &ClusterInfo, to: &mut impl Write) -> io::Result<()> {
         Some(epoch) => {
             let nodes = info.members.iter().filter(|member| member.node_type != "Manager").count();
             let managers = info.members.len() - nodes;
-            writeln!(to, "State: connected, view {epoch} of {nodes} nodes and {managers} managers")
+            writeln!(to, "State: connected, view {epoch} of {nodes} nodes and {managers} managers")?;
         }
-        None => writeln!(to, "State: not connected; see: convoy status"),
+        None => writeln!(to, "State: not connected; see: convoy status")?,
     }
+    let Some(CacheStatus { commands, dropped, trouble }) = &info.control_cache else { return Ok(()) };
+    writeln!(to, "Control Cache: answers to {commands} commands, {dropped} dropped for want of room")?;
+    trouble.iter().try_for_each(|trouble| writeln!(to, "{trouble}"))
 }
 
 fn own(request: OwnRequest, answer: &str, to: &mut impl Write) -> Result<(), Failed> {

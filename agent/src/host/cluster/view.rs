@@ -68,6 +68,7 @@ impl Cluster {
             cluster_group: settings.group.to_string(),
             log_group: None,
             leader: view.and_then(|view| view.leader()).map(|leader| leader.card.name.to_string()),
+            control_cache: (settings.standing.role == Role::Manager).then(|| self.agreed.cache_status()),
             nodename: settings.name.to_string(),
             nodeaddr: address(settings.standing.service),
             members,

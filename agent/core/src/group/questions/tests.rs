@@ -62,7 +62,7 @@ fn message(outputs: &[Output]) -> Vec<u8> {
 }
 
 fn answered(node: &str, code: u8, text: &str) -> Answered {
-    Answered { node: node.into(), outcome: Outcome::Answer { code, text: text.to_string(), at: at(5) } }
+    Answered { node: node.into(), outcome: Outcome::Answer { code, text: text.into(), at: at(5) } }
 }
 
 /// Returns the asker after its command has its place in the order, and the command.

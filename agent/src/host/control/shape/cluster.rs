@@ -37,8 +37,22 @@ pub struct ClusterInfo {
     pub nodename: String,
     /// Address and port of its cluster service; `0.0.0.0:0` when it has none.
     pub nodeaddr: String,
+    /// What a manager keeps of the answers to what it broadcast; none on a node.
+    #[serde(default)]
+    pub control_cache: Option<CacheStatus>,
     /// All members of the view, in the order of their names.
     pub members: Vec<MemberInfo>,
+}
+
+/// The control cache.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheStatus {
+    /// Commands there are answers to.
+    pub commands: usize,
+    /// Commands whose answers made room for others since the start.
+    pub dropped: u64,
+    /// Why it would not outlive this process although it should, and what to do.
+    pub trouble: Option<String>,
 }
 
 /// One member of the agreed view.
