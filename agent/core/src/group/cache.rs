@@ -177,12 +177,10 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(cache: &ControlCache, line: &str, expected: Option<Vec<Answered>>) {
+    fn check(cache: &ControlCache, line: &str, expected: Option<&[Answered]>) {
         let found = cache.answers(line, |_| None);
-        assert_eq!(
-            found.map(|kept| kept.into_iter().map(|kept| kept.answered).collect::<Vec<_>>()),
-            expected
-        );
+        let found = found.map(|kept| kept.into_iter().map(|kept| kept.answered).collect::<Vec<_>>());
+        assert_eq!(found.as_deref(), expected);
     }
 
     #[test]
@@ -193,7 +191,7 @@ mod tests {
         let shown = cache.answers("version", |token| (token == 7).then(|| so_far.clone())).unwrap();
         assert_eq!(shown.into_iter().map(|kept| kept.answered).collect::<Vec<_>>(), so_far);
         cache.take(7, vec![answer("a", "1"), answer("b", "2")]);
-        check(&cache, "version", Some(vec![answer("a", "1"), answer("b", "2")]));
+        check(&cache, "version", Some(&[answer("a", "1"), answer("b", "2")]));
         check(&cache, "help", None);
         assert_eq!(cache.flush(), 1);
         check(&cache, "version", None);
@@ -206,7 +204,7 @@ mod tests {
         cache.take(7, vec![answer("a", "1"), answer("b", "1")]);
         cache.give("version", 8);
         cache.take(8, vec![answer("a", "2"), late("b"), late("c")]);
-        check(&cache, "version", Some(vec![answer("a", "2"), answer("b", "1"), late("c")]));
+        check(&cache, "version", Some(&[answer("a", "2"), answer("b", "1"), late("c")]));
     }
 
     #[test]
@@ -216,7 +214,7 @@ mod tests {
             cache.give(&format!("c{n}"), n);
         }
         check(&cache, "c0", None);
-        check(&cache, "c1", Some(vec![]));
+        check(&cache, "c1", Some(&[]));
         assert_eq!(cache.dropped(), 1);
     }
 
@@ -229,7 +227,7 @@ mod tests {
             cache.take(n, vec![answer("n", &long)]);
         }
         check(&cache, "a", None);
-        check(&cache, "b", Some(vec![answer("n", &long)]));
+        check(&cache, "b", Some(&[answer("n", &long)]));
     }
 
     #[test]
@@ -240,7 +238,9 @@ mod tests {
         cache.give("a", 2);
         let mut next = ControlCache::default();
         for (line, mut answers) in cache.kept() {
-            answers.iter_mut().for_each(|kept| kept.earlier = Span::from_secs(60));
+            for kept in &mut answers {
+                kept.earlier = Span::from_secs(60);
+            }
             next.restore(line, answers);
         }
         assert_eq!(next.kept().iter().map(|(line, _)| line.as_str()).collect::<Vec<_>>(), ["b", "a"]);

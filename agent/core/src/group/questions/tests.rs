@@ -1,7 +1,7 @@
 //! Commands and answers between three members, fed by hand.
 use super::*;
 use crate::group::view::{Card, Role};
-use alloc::{string::ToString, vec};
+use alloc::vec;
 
 const A: MemberId = MemberId { host: 1, process: 10 };
 const B: MemberId = MemberId { host: 2, process: 20 };
