@@ -128,26 +128,33 @@ impl<'a> Terminal<'a> {
         self.tmux(&["send-keys", "-l", text]).map(drop)
     }
 
+    /// Enters a line, and waits until it was taken: what is typed before that would be part of it, or of the screen.
     fn enter(&self, line: &str) -> Result<()> {
         self.wait_for_prompt()?;
         self.type_in(line)?;
-        self.key("Enter")
+        let is_last = || Ok(self.screen()?.trim_end().ends_with(&format!("{PROMPT} {line}")));
+        self.wait_until("the line", is_last)?;
+        self.key("Enter")?;
+        // The cursor goes below the line, or something else is the last one on the screen.
+        self.wait_until("the line to be taken", || Ok(self.column()? == "0" || !is_last()?))
     }
 
-    /// Enters a line, and waits until its command runs: then the cursor is below the prompt.
+    /// Enters a line whose command does not end by itself.
     fn start(&self, line: &str) -> Result<()> {
         self.enter(line)?;
-        until("the command to run", BOUND, || {
-            Ok((self.screen()?.contains(line) && self.column()? == "0").then_some(()))
-        })
+        self.wait_until("the command to run", || Ok(self.column()? == "0"))
+    }
+
+    fn is_at_prompt(&self) -> Result<bool> {
+        Ok(self.screen()?.trim_end().ends_with(PROMPT))
     }
 
     fn wait_for_prompt(&self) -> Result<()> {
-        until("a prompt", BOUND, || {
-            let screen = self.screen()?;
-            Ok(screen.trim_end().ends_with("convoyd.sock>").then_some(()))
-        })
-        .with_context(|| self.screen().unwrap_or_default())
+        self.wait_until("a prompt", || self.is_at_prompt())
+    }
+
+    fn wait_until(&self, what: &str, holds: impl Fn() -> Result<bool>) -> Result<()> {
+        until(what, BOUND, || Ok(holds()?.then_some(()))).with_context(|| self.screen().unwrap_or_default())
     }
 
     fn wait_for(&self, text: &str) -> Result<()> {
@@ -167,3 +174,6 @@ impl<'a> Terminal<'a> {
         })
     }
 }
+
+/// How a prompt ends.
+const PROMPT: &str = "convoyd.sock>";
