@@ -29,7 +29,8 @@ use crate::host::control::{
     client::{Client, ClientError},
     shape::{
         Drift, Membership, Request, SharedList, SharedQuery, SharedShow, SharedTop, Status,
-        all::{AllAnswers, AllRequest, Flushed, Sent},
+        all::{Flushed, Sent},
+        cluster::Hello,
     },
 };
 use clap::Parser;
@@ -65,20 +66,21 @@ pub fn ask(args: &Args, style: Style, to: &mut impl Write) -> Result<(), Failed>
         return config::run(args, config, style, to);
     }
     if let Question::Console { words } = &args.question {
+        if args.all {
+            let text = "a console is attached to one daemon: on a manager, `broadcast` has all nodes carry a command out; on a \
+                        node leave `console` out, as in: convoy --all status";
+            return Err(Failed::Said { exit: Exit::Usage, text: text.into() });
+        }
         return console::run(&args.run_dir, words, args.json, style, to);
     }
     let Some(request) = args.request() else { return Ok(()) };
-    let mut client = Client::connect(&args.run_dir)?;
     if args.all {
-        let line = serde_json::to_string(&request).map_err(io::Error::from)?;
-        let all = AllRequest { line, within_ms: args.within_ms(), ..AllRequest::default() };
-        let answers = parse::<AllAnswers>(client.ask(&Request::All(all))?)?;
-        return if args.json {
-            all::write_json(&answers, to)
-        } else {
-            all::write(&request, &answers, style, to)
+        return match request {
+            Request::Status => all::ask_statuses(args, style, to),
+            request => all::ask(args, &request, style, to, |text, to| render(&request, text, style, to)),
         };
     }
+    let mut client = Client::connect(&args.run_dir)?;
     let line = client.ask(&request)?;
     if args.json {
         to.write_all(line.as_bytes())?;
@@ -100,12 +102,20 @@ pub fn render(request: &Request, line: &str, style: Style, to: &mut impl Write) 
         Request::SharedShow { .. } => tree::write(&parse::<SharedShow>(line)?, style, to)?,
         Request::SharedQuery { .. } => object::write(&parse::<SharedQuery>(line)?, style, to)?,
         Request::SharedTop { .. } => top::write(&parse::<SharedTop>(line)?, style, to)?,
+        Request::Hello => {
+            let Hello { role, node, version, pid } = parse(line)?;
+            writeln!(to, "{role} {node}, convoyd {version}, pid {pid}")?;
+        }
         Request::Cluster | Request::Reset => cluster::write(&parse(line)?, style, to)?,
         Request::Broadcast(_) => {
             writeln!(to, "sent to {}; see: retrieve", parse::<Sent>(line)?.nodes.join(", "))?;
         }
         Request::Flush => {
-            writeln!(to, "answers to {} commands forgotten", parse::<Flushed>(line)?.commands)?;
+            let Flushed { commands, dropped } = parse(line)?;
+            writeln!(
+                to,
+                "answers to {commands} commands forgotten; {dropped} had been dropped for want of room"
+            )?;
         }
         Request::Retrieve(_) => unreachable!("the console lays its answers out by the command they are to"),
         Request::All(all) => {

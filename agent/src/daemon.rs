@@ -18,7 +18,7 @@ use crate::{
         address, bus,
         cluster::{self, Agreement, ClusterThread, Inbox},
         control::{Command, Commands, Control, Desk, Policy, Questions},
-        counting, errands, heartbeat,
+        control_cache, counting, errands, heartbeat,
         mesh::Listeners,
     },
     sys::{log::Log, wake::Wake},
@@ -154,6 +154,12 @@ impl Daemon {
         let agreement = Agreement {
             bus: bus::spawn(wanted.plan.bus.clone(), wake.clone()).map_err(Error::Resources)?,
             errands,
+            control_cache: match &wanted.control_cache {
+                Some(path) if wanted.plan.node.standing.role == Role::Manager => {
+                    Some(control_cache::Keeper::start(path).map_err(Error::Resources)?)
+                }
+                _ => None,
+            },
         };
         // Greets the peers and learns their counts while the kernel programs are loaded; tells its own after that.
         // Should that fail, dropping it says goodbye.

@@ -4,6 +4,7 @@ pub mod address;
 pub mod bus;
 pub mod cluster;
 pub mod control;
+pub mod control_cache;
 pub mod counting;
 mod ended;
 pub mod errands;

@@ -79,6 +79,8 @@ pub struct Settings {
     pub audit_interval: Span,
     /// Where consoles are reached, and who may do what there.
     pub control: Plan,
+    /// File in which a manager keeps the answers it has collected.
+    pub control_cache: Option<PathBuf>,
     /// Connections to the other nodes.
     pub mesh: Mesh,
     /// Agreement with the other nodes.

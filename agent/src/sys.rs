@@ -7,6 +7,7 @@ pub mod cgroup;
 pub mod child;
 #[expect(unsafe_code, reason = "libcpg is a C library that is loaded at run time")]
 pub mod cpg;
+pub mod file;
 pub mod filesystem;
 pub mod lock;
 pub mod log;

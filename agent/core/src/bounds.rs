@@ -74,7 +74,7 @@ pub const PARAMETERS_MAX: usize = 64;
 pub const CALLER_BYTES_MAX: usize = 128;
 /// Bytes of a console command. A longer one is refused where it is typed.
 pub const COMMAND_BYTES_MAX: usize = 4_096;
-/// Bytes of an answer that travels on the bus. A longer one is cut, and says so in its last line.
+/// Bytes of an answer that travels on the bus. Instead of a longer one goes an error that says how long it is.
 /// chosen: half a bus message; what is longer is better read on the node itself.
 pub const ANSWER_BYTES_MAX: usize = 512 << 10;
 /// Commands of this node that wait for answers at once. One more is refused.
@@ -90,6 +90,9 @@ pub const VIP_PART_BYTES: usize = 200_000;
 pub const VIP_WAITING_MAX: usize = 4_096;
 /// Moves of addresses that are remembered; those that moved together are one. Older ones go.
 pub const VIP_HISTORY_MAX: usize = 1_024;
+/// Bytes of those answers together. The same action.
+/// chosen: every node of the largest cluster says as much as it may to two commands.
+pub const CACHED_BYTES_MAX: usize = 64 << 20;
 /// Commands of others that are carried out here at once. One more is answered with "busy".
 pub const EXECUTING_MAX: usize = 64;
 

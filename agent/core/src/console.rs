@@ -3,6 +3,7 @@
 //! There is one table, [`COMMANDS`]; parsing, help, completion and the page docs/console.md follow from it. What a command
 //! asks the daemon, and how its answer is laid out, is the client's part.
 //! Source: reference section 8.
+mod absent;
 mod help;
 mod line;
 mod table;

@@ -1,15 +1,50 @@
 //! `convoy --all`: what every node answers, side by side.
 use super::{
-    Exit, Failed, parse, render,
+    Args, Exit, Failed, parse, render,
     style::{Ink, Style},
     table::{Cell, Column, Table},
     words::{number, span},
 };
-use crate::host::control::shape::{
-    Failure, Request, Status,
-    all::{AllAnswers, NodeAnswer},
+use crate::host::control::{
+    client::Client,
+    shape::{
+        Failure, Request, Status,
+        all::{AllAnswers, AllRequest, NodeAnswer},
+    },
 };
-use std::io::Write;
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// Has every node answer `request` and writes what they say; `render` lays out one answer.
+///
+/// # Errors
+/// This host's daemon does not ask them, or one of them cannot answer; what the others say is written all the same.
+pub(super) fn ask<W: Write>(
+    args: &Args,
+    request: &impl Serialize,
+    style: Style,
+    to: &mut W,
+    render: impl FnMut(&str, &mut W) -> Result<(), Failed>,
+) -> Result<(), Failed> {
+    let all = gather(args, request)?;
+    if args.json {
+        return write_json(&all, to);
+    }
+    let is_found = write_blocks(&all, style, to, render)?;
+    if is_found { outcome(&all) } else { Err(Failed::Shown { exit: Exit::Refused }) }
+}
+
+/// The same of `status`, which has a row a node.
+pub(super) fn ask_statuses(args: &Args, style: Style, to: &mut impl Write) -> Result<(), Failed> {
+    let all = gather(args, &Request::Status)?;
+    if args.json { write_json(&all, to) } else { write(&Request::Status, &all, style, to) }
+}
+
+fn gather(args: &Args, request: &impl Serialize) -> Result<AllAnswers, Failed> {
+    let line = serde_json::to_string(request).map_err(io::Error::from)?;
+    let all = AllRequest { line, within_ms: args.within_ms(), ..AllRequest::default() };
+    parse(Client::connect(&args.run_dir)?.ask(&Request::All(all))?)
+}
 
 /// Writes every node's answer to `request`, and ends with an error if a node could not answer.
 pub(super) fn write(
@@ -20,13 +55,13 @@ pub(super) fn write(
 ) -> Result<(), Failed> {
     match request {
         Request::Status => write_statuses(all, style, to)?,
-        _ => write_blocks(request, all, style, to)?,
+        _ => drop(write_blocks(all, style, to, |text, to| render(request, text, style, to))?),
     }
     outcome(all)
 }
 
 /// Writes all answers as one line of JSON, each as what it is.
-pub(super) fn write_json(all: &AllAnswers, to: &mut impl Write) -> Result<(), Failed> {
+fn write_json(all: &AllAnswers, to: &mut impl Write) -> Result<(), Failed> {
     let row = |answer: &NodeAnswer| {
         let value = answer.answer.as_deref().map(|text| {
             serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::String(text.into()))
@@ -93,24 +128,31 @@ fn write_statuses(all: &AllAnswers, style: Style, to: &mut impl Write) -> Result
     Ok(())
 }
 
-/// Each node's answer as it would be there, under its name.
-fn write_blocks(
-    request: &Request,
+/// Each node's answer as it would be there, under its name; tells whether each found what it was asked for.
+fn write_blocks<W: Write>(
     all: &AllAnswers,
     style: Style,
-    to: &mut impl Write,
-) -> Result<(), Failed> {
+    to: &mut W,
+    mut render: impl FnMut(&str, &mut W) -> Result<(), Failed>,
+) -> Result<bool, Failed> {
+    let mut is_found = true;
     for (index, answer) in all.answers.iter().enumerate() {
         if index > 0 {
             writeln!(to)?;
         }
         writeln!(to, "{}", style.paint(Ink::Head, &format!("--- {}", answer.node)))?;
         match answered(answer) {
-            Ok(text) => render(request, text, style, to)?,
+            Ok(text) => match render(text, to) {
+                Err(Failed::Said { exit: Exit::Refused, text }) => {
+                    is_found = false;
+                    writeln!(to, "{text}")?;
+                }
+                rendered => rendered?,
+            },
             Err(why) => writeln!(to, "{} {why}", style.paint(Ink::Bad, "!"))?,
         }
     }
-    Ok(())
+    Ok(is_found)
 }
 
 /// Returns a node's answer, or why there is none.

@@ -22,7 +22,7 @@ pub struct Args {
     #[arg(long, global = true)]
     pub all: bool,
     /// Longest wait for the answers of --all; a node that has not answered by then is named
-    #[arg(long, value_name = "SECONDS", default_value = "2", global = true, value_parser = known_wait)]
+    #[arg(long, value_name = "SECONDS", default_value = "2", global = true, requires = "all", value_parser = known_wait)]
     pub within: f64,
     /// What to ask.
     #[command(subcommand)]
@@ -80,7 +80,8 @@ pub enum Question {
     /// the option, as in the examples. A change is built into a whole new configuration; if that
     /// is not good, nothing changes. It is in effect at once and saved by writeback. begin and commit make several
     /// changes one. With --file the same commands work on a file, without convoyd; set and unset then write it.
-    /// Everybody who may ask convoyd may look; only root and convoyd's own user may change something.
+    /// Everybody who may ask convoyd may look; only root and convoyd's own user may change something. With --all every
+    /// node does it, each for itself; transactions and files are for one host.
     #[command(
         after_long_help = "Example:\n  convoy config show cluster\n  convoy config set cluster Replicate inbound_cidr max_delay = 0.05\n  convoy config writeback\n  convoy config --file ecelerity-cluster.conf set cluster nodename mx1"
     )]

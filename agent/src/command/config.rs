@@ -8,7 +8,10 @@ mod text;
 pub use args::{Config, ConfigCommand, Words};
 pub use text::render as render_config;
 
-use super::{Args, Exit, Failed, Style};
+use super::{
+    Args, Exit, Failed, Style,
+    console::{broke_off, uncertain},
+};
 use crate::{
     host::control::{
         client::{Client, ClientError},
@@ -31,6 +34,9 @@ use std::{
 
 /// Does what `config` says and writes the answer.
 pub(super) fn run(args: &Args, config: &Config, style: Style, to: &mut impl Write) -> Result<(), Failed> {
+    if args.all {
+        return run_on_all(args, config, style, to);
+    }
     if let ConfigCommand::Check { files } = &config.command {
         return check::run(files, &environment(), args.json, style, to);
     }
@@ -58,10 +64,39 @@ pub(super) fn run(args: &Args, config: &Config, style: Style, to: &mut impl Writ
     }
 }
 
+/// Has every node answer. Transactions are left out: what is begun on all nodes cannot be made on all or on none.
+fn run_on_all(args: &Args, config: &Config, style: Style, to: &mut impl Write) -> Result<(), Failed> {
+    let alone = match &config.command {
+        ConfigCommand::Check { .. } => {
+            Some("check reads files of this host and asks no node: leave --all out")
+        }
+        _ if config.file.is_some() => Some("--file is a file of this host: leave --all or --file out"),
+        ConfigCommand::Begin { .. }
+        | ConfigCommand::Commit
+        | ConfigCommand::Rollback
+        | ConfigCommand::Replay => Some(
+            "a transaction is one node's: leave --all out, or change one option at a time with `config set`, or the files \
+             and have all read them with `config reload`",
+        ),
+        _ if config.session.is_some() => {
+            Some("a session is one node's: leave --all out, or --session and CONVOY_SESSION")
+        }
+        _ => None,
+    };
+    if let Some(why) = alone {
+        return Err(usage(why));
+    }
+    let request = request_of(config, None)?;
+    super::all::ask(args, &request, style, to, |text, to| text::render(&request, text, false, style, to))
+}
+
 fn online(run_dir: &Path, request: &ConfigRequest) -> Result<String, Failed> {
     match Client::connect(run_dir)?.ask(request) {
         Ok(line) => Ok(line.to_owned()),
         Err(ClientError::Refused(failure)) => Err(Failed::Denied(failure)),
+        Err(ClientError::Broken { at, source }) if !request.only_reads() => {
+            Err(uncertain(&broke_off(&at, &source), "the change", "convoy config show"))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -106,7 +141,10 @@ fn offline(file: &Path, request: &ConfigRequest, style: Style, json: bool) -> Re
 }
 
 pub(super) fn request(config: &Config) -> Result<ConfigRequest, Failed> {
-    let session = Some(config.session.clone().unwrap_or_else(session_of_terminal));
+    request_of(config, Some(config.session.clone().unwrap_or_else(session_of_terminal)))
+}
+
+fn request_of(config: &Config, session: Option<String>) -> Result<ConfigRequest, Failed> {
     let words = |words: &Words| shape::Words { words: words.words.clone(), session: session.clone() };
     let own = || shape::Own { session: session.clone() };
     let path = |path: &Option<PathBuf>| -> Result<shape::Path, Failed> {

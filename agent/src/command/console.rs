@@ -3,17 +3,19 @@
 //! A line becomes a request of the control socket, the daemon's line of JSON becomes the text that the reference
 //! prints, XML, or stays JSON. The commands are those of `core::console`.
 mod ask;
+mod attached;
+mod interrupts;
+mod pager;
 mod prompt;
 mod show;
 mod xml;
 
+pub(super) use attached::{broke_off, uncertain};
+
 use super::{Exit, Failed, Style, failed};
-use crate::host::control::{
-    client::{Client, ClientError},
-    endpoint::At,
-    shape::{Request, cluster::ClusterInfo},
-};
+use crate::host::control::endpoint::At;
 use crate::sys::process;
+use attached::Attached;
 use convoy_core::console::{self, Id, Line, Place};
 use std::{
     io::{self, BufRead, IsTerminal, Write},
@@ -23,10 +25,7 @@ use std::{
 
 /// A console, attached to a daemon.
 pub(super) struct Console {
-    socket: At,
-    client: Option<Client>,
-    is_manager: bool,
-    version: String,
+    attached: Attached,
     session: String,
     json: bool,
     style: Style,
@@ -73,43 +72,7 @@ pub(super) fn run(
 impl Console {
     fn attach(socket: At, json: bool, style: Style) -> Result<Self, Failed> {
         let session = format!("console-{}", std::process::id());
-        let mut console =
-            Self { socket, client: None, is_manager: false, version: String::new(), session, json, style };
-        console.greet()?;
-        Ok(console)
-    }
-
-    /// Learns what kind of daemon it is.
-    fn greet(&mut self) -> Result<(), Failed> {
-        let info = serde_json::from_str::<ClusterInfo>(&self.ask(&Request::Cluster)?);
-        let info = info.map_err(|error| Failed::from(ClientError::Unreadable(error)))?;
-        self.is_manager = info.role == "manager";
-        let own = info.members.iter().find(|member| member.node_name == info.nodename);
-        own.map_or(env!("CARGO_PKG_VERSION"), |own| &own.version).clone_into(&mut self.version);
-        Ok(())
-    }
-
-    /// Asks; attaches again first if the daemon was started anew since.
-    fn ask(&mut self, request: &impl serde::Serialize) -> Result<String, Failed> {
-        let known = self.client.take();
-        let was_attached = known.is_some();
-        let mut client = match known {
-            Some(client) => client,
-            None => Client::at(&self.socket)?,
-        };
-        let answered = match client.ask(request) {
-            Err(ClientError::Broken { .. }) if was_attached => {
-                client = Client::at(&self.socket)?;
-                client.ask(request).map(str::to_owned)
-            }
-            answered => answered.map(str::to_owned),
-        };
-        self.client = Some(client);
-        match answered {
-            Ok(line) => Ok(line),
-            Err(ClientError::Refused(failure)) => Err(Failed::Denied(failure)),
-            Err(error) => Err(error.into()),
-        }
+        Ok(Self { attached: Attached::to(socket)?, session, json, style })
     }
 
     /// Carries out one line.
@@ -124,7 +87,9 @@ impl Console {
             Id::Quit => return Ok(Next::Quit),
             Id::Pager => return Ok(Next::Pager),
             Id::Help => to.write_all(self.help(&line)?.as_bytes())?,
-            Id::ClusterHelp => to.write_all(console::list(self.is_manager, "cluster").as_bytes())?,
+            Id::ClusterHelp => {
+                to.write_all(console::list(self.attached.is_manager(), "cluster").as_bytes())?;
+            }
             _ => self.request(&line, to)?,
         }
         Ok(Next::Go)
@@ -132,17 +97,13 @@ impl Console {
 
     fn request(&mut self, line: &Line, to: &mut impl Write) -> Result<(), Failed> {
         let ask = ask::of(line, &self.session)?;
-        let answer = self.ask(&ask)?;
+        let answer = self.attached.ask(&ask, &ask.effect(line))?;
         if self.json {
             writeln!(to, "{answer}")?;
         } else if line.xml || line.command.id == Id::ShowClusterMembership {
             xml::write(&line.text(), &answer, to)?;
         } else {
-            let members = match line.command.id {
-                Id::SharedShow => Some(self.ask(&Request::Cluster)?),
-                _ => None,
-            };
-            show::write(line, &ask, &answer, members.as_deref(), self.style, to)?;
+            show::write(line, &ask, &answer, self.style, to)?;
         }
         Ok(())
     }
@@ -151,10 +112,10 @@ impl Console {
     fn check_place(&self, line: &Line) -> Result<(), Failed> {
         let typed = line.text();
         match line.command.place {
-            Place::Node if self.is_manager => Err(usage(&format!(
+            Place::Node if self.attached.is_manager() => Err(usage(&format!(
                 "`{typed}` is carried out on nodes: `broadcast {typed}`, or `unicast NODE {typed}`"
             ))),
-            Place::Manager if !self.is_manager => Err(usage(&format!(
+            Place::Manager if !self.attached.is_manager() => Err(usage(&format!(
                 "`{typed}` is for managers and this is a node; any node can ask all: convoy --all COMMAND"
             ))),
             _ => Ok(()),
@@ -164,7 +125,7 @@ impl Console {
     fn help(&self, line: &Line) -> Result<String, Failed> {
         let words = line.arguments.join(" ");
         if words.is_empty() {
-            return Ok(console::list(self.is_manager, ""));
+            return Ok(console::list(self.attached.is_manager(), ""));
         }
         console::command_help(&words)
             .ok_or_else(|| usage(&format!("there is no command `{words}`; see: help")))

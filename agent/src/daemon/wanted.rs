@@ -4,6 +4,7 @@
 //! takes effect as a whole on a reload or keeps its value until a restart, and the schema table says the same of it.
 use crate::host::{address, cluster::Plan, control, counting, heartbeat, mesh::Listen};
 use convoy_core::{time::Span, vip::lease::Rules};
+use std::path::PathBuf;
 use tracing::level_filters::LevelFilter;
 
 /// What the configuration asks for; again on every reload.
@@ -23,6 +24,8 @@ pub struct Wanted {
     pub addresses: address::Plan,
     /// Where consoles are reached, and who may do what there.
     pub control: control::Plan,
+    /// File in which a manager keeps the answers it has collected.
+    pub control_cache: Option<PathBuf>,
     /// Least level that is logged.
     pub level: LevelFilter,
 }
@@ -145,5 +148,6 @@ const PARTS: &[Part] = &[
     live!("audit_interval", sampling.audit_period),
     live!("Control_Listener", control.endpoints, control.authorize),
     live!("Authorization", control.roles),
+    kept!("control_cache", control_cache),
     live!("debug_level", level),
 ];

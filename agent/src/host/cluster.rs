@@ -15,6 +15,7 @@ use super::{
     address,
     bus::{self, BusHandle},
     control::Query,
+    control_cache,
     counting::{Report, State},
     ended::Ended,
     heartbeat,
@@ -96,6 +97,8 @@ pub struct Agreement {
     pub bus: BusHandle,
     /// Where commands of members are carried out.
     pub errands: Sender<Errand>,
+    /// What keeps a manager's collected answers, and what it kept in an earlier life.
+    pub control_cache: Option<(control_cache::Keeper, control_cache::Commands)>,
 }
 
 /// The running thread. Dropping it stops it, with goodbyes.
@@ -212,10 +215,11 @@ async fn run(
     wake: Wake,
 ) {
     let Plan { node, dialling, bus: _ } = plan;
-    let Agreement { mut bus, errands } = agreement;
+    let Agreement { mut bus, errands, control_cache } = agreement;
     bus.join();
     let addresses = Addresses::new(inbox.addresses.clone(), inbox.heartbeats.clone(), wake.clone());
-    let agreed = Rc::new(Agreed::new(bus, errands, inbox.heartbeats.clone(), addresses, wake.clone()));
+    let agreed = Agreed::new(bus, errands, inbox.heartbeats.clone(), addresses, wake.clone());
+    let agreed = Rc::new(agreed.with_cache(control_cache));
     let ending = agreed.clone();
     let outlet = {
         let agreed = agreed.clone();

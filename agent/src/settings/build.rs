@@ -54,8 +54,10 @@ pub(super) fn settings(
     if enabled && bus.engine != Some(Engine::Solo) {
         judge.one_family(&peers);
     }
+    let node = node?;
+    let control_cache = logs(root, &node).text("control_cache").map(PathBuf::from);
     Some(Settings {
-        node: node?,
+        node,
         address,
         peers: peers.into_iter().map(|(name, peer)| (name, peer.address)).collect(),
         enabled,
@@ -72,6 +74,7 @@ pub(super) fn settings(
         outbound_ports,
         audit_interval: cluster.span("audit_interval"),
         control,
+        control_cache,
         mesh: Mesh {
             peer_port: own_ports.unwrap_or(PEER_PORT),
             connect_timeout: server.span("connect_timeout"),
@@ -365,6 +368,13 @@ fn bus(cluster: &View<'_>, server: &View<'_>) -> Bus {
         key_file: cluster.text("bus_key_file").map(PathBuf::from),
         port: server.number("port"),
     }
+}
+
+/// Returns what a manager of this name does with logs: what is said of it, else of all managers.
+fn logs<'a>(root: Scope<'a>, manager: &NodeName) -> View<'a> {
+    let all = root.scope("Logs", None);
+    let own = all.and_then(|all| all.scope("Manager", Some(&manager.to_string())));
+    View { path: "Logs", scopes: own.into_iter().chain(all).collect() }
 }
 
 fn object_settings(view: &View<'_>) -> ObjectSettings {

@@ -89,6 +89,7 @@ fn an_empty_file_gives_the_defaults() {
             reconnect_interval: Span::from_secs(1),
             buffer: None,
         },
+        control_cache: None,
         bus: Bus { engine: None, token: Span::from_ms(300), encryption: true, key_file: None, port: 4_809 },
     };
     assert_eq!(settings, expected);

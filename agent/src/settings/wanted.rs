@@ -75,6 +75,7 @@ impl Settings {
             listen: if self.is_solo() { vec![] } else { self.listens.iter().map(listen).collect() },
             level: level(self.debug_level),
             control: self.control.clone(),
+            control_cache: self.control_cache.clone(),
             sampling: counting::Options { delay: spacing, audit_period: self.audit_interval },
             counting: counting::Settings {
                 inbound_ports: self.inbound_ports.iter().copied().collect(),
@@ -189,6 +190,7 @@ mod tests {
             "Control_Listener",
             Live::Yes,
         ),
+        ("Logs { control_cache = /c }", "control_cache", Live::Restart),
         ("Control_Listener { Enable_Authorization = true }", "Control_Listener", Live::Yes),
         ("Control_Listener { Listen /r/2025 { always_allow = true } }", "Control_Listener", Live::Yes),
         ("Control_Listener { Listen /r/2025 { always_deny = true } }", "Control_Listener", Live::Yes),

@@ -1,11 +1,10 @@
 //! A file's new text in the place of the old one: all of it or none, with the owner and the mode that it had.
 //!
-//! Written beside, synced, renamed, and the directory synced: after a crash there is the old text or the new one. What
-//! was changed by somebody else meanwhile is never overwritten.
+//! What was changed by somebody else meanwhile is never overwritten.
+use crate::sys::file;
 use std::{
-    fs::{self, File},
-    io::{self, Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    fs::File,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -39,37 +38,7 @@ pub(super) fn replace(path: &Path, before: Option<&str>, text: &str) -> Result<(
 
 /// Gives a file a text, whatever it held.
 pub(super) fn put(path: &Path, text: &str) -> io::Result<()> {
-    let directory = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
-    // A directory that is included passes over names that begin with a dot.
-    let beside = directory.join(format!(".{name}.convoy-{}", std::process::id()));
-    let written = write_beside(path, &beside, text).and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        // It may not be there; what counts is the first error.
-        drop(fs::remove_file(&beside));
-    }
-    written?;
-    File::open(directory)?.sync_all()
-}
-
-fn write_beside(path: &Path, beside: &Path, text: &str) -> io::Result<()> {
-    let old = match fs::metadata(path) {
-        Ok(old) => Some(old),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error),
-    };
-    drop(fs::remove_file(beside));
-    let mode = old.as_ref().map_or(NEW_MODE, |old| old.mode() & 0o7777);
-    let mut file = File::options().write(true).create_new(true).mode(0o600).open(beside)?;
-    file.write_all(text.as_bytes())?;
-    if let Some(old) = &old {
-        let own = file.metadata()?;
-        if (own.uid(), own.gid()) != (old.uid(), old.gid()) {
-            std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid()))?;
-        }
-    }
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
-    file.sync_all()
+    file::put(path, text.as_bytes(), NEW_MODE)
 }
 
 fn is_still(path: &Path, before: Option<&str>) -> io::Result<bool> {
@@ -90,7 +59,10 @@ const NEW_MODE: u32 = 0o640;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::{
+        fs,
+        os::unix::fs::{MetadataExt, PermissionsExt, symlink},
+    };
 
     #[test]
     fn a_text_is_replaced_and_the_mode_stays() {

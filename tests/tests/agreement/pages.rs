@@ -4,8 +4,18 @@
 //! `mx1$ ` with what they print below. Numbers and the width of columns may differ; everything else may not.
 use crate::site::{BOUND, Site};
 use anyhow::{Context as _, Result, bail, ensure};
-use lab::{Signal, require, until};
-use std::{fs, path::Path};
+use lab::{Signal, require, traffic::Worker, until};
+use std::{
+    fs,
+    net::{IpAddr, SocketAddr},
+    path::Path,
+};
+
+#[test]
+fn forming_a_cluster_is_as_the_page_says() -> Result<()> {
+    require!("corosync");
+    walk("forming-a-cluster.md", 3, &[], None)
+}
 
 #[test]
 fn adding_and_removing_a_node_is_as_the_page_says() -> Result<()> {
@@ -33,6 +43,7 @@ enum Step {
 
 fn walk(page: &str, hosts: usize, first: &[usize], manager: Option<usize>) -> Result<()> {
     let mut site = Site::prepare(hosts, first, manager)?;
+    let mut traffic = Traffic::default();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operate").join(page);
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let steps = steps(&text)?;
@@ -42,7 +53,9 @@ fn walk(page: &str, hosts: usize, first: &[usize], manager: Option<usize>) -> Re
     );
     for step in steps {
         match step {
-            Step::Do(action) => act(&mut site, &action).with_context(|| format!("{page}: {action}"))?,
+            Step::Do(action) => {
+                act(&mut site, &action, &mut traffic).with_context(|| format!("{page}: {action}"))?;
+            }
             Step::Show { host, command, expected } => show(&site, host, &command, &expected, page)?,
         }
     }
@@ -73,7 +86,7 @@ fn steps(text: &str) -> Result<Vec<Step>> {
     Ok(steps)
 }
 
-fn act(site: &mut Site, action: &str) -> Result<()> {
+fn act(site: &mut Site, action: &str, traffic: &mut Traffic) -> Result<()> {
     let (verb, rest) = action.split_once(' ').unwrap_or((action, ""));
     let hosts = rest.split(' ').filter_map(|word| word.parse().ok()).collect::<Vec<usize>>();
     match verb {
@@ -88,7 +101,30 @@ fn act(site: &mut Site, action: &str) -> Result<()> {
         "heal" => site.lab.heal(),
         "peers" => site.set_peers(&hosts),
         "view" => site.wait_for_view(&hosts).map(|_epoch| ()),
+        "mail" => traffic.open(site, rest),
         _ => bail!("there is no such action"),
+    }
+}
+
+/// Connections to the hosts, which stay open.
+#[derive(Default)]
+struct Traffic(Vec<Worker>);
+
+impl Traffic {
+    /// Opens connections: `HOST COUNT ADDRESS` has this many from that address to port 25 of the host.
+    fn open(&mut self, site: &Site, words: &str) -> Result<()> {
+        let [host, count, from] = words.split(' ').collect::<Vec<_>>()[..] else {
+            bail!("HOST COUNT ADDRESS")
+        };
+        let (host, from) = (site.lab.host(host.parse()?), from.parse::<IpAddr>()?);
+        let own: IpAddr = if from.is_ipv4() { host.v4().into() } else { host.v6().into() };
+        let program = Path::new(env!("CARGO_BIN_EXE_traffic"));
+        let mut server = host.worker(program, Some(host.cgroup().path()))?;
+        server.listen(SocketAddr::new(own, SMTP))?;
+        let mut client = site.lab.client().worker(program, None)?;
+        client.open(count.parse()?, from, 1, SocketAddr::new(own, SMTP))?;
+        self.0.extend([server, client]);
+        Ok(())
     }
 }
 
@@ -128,3 +164,5 @@ fn plain(line: &str) -> String {
     }
     text
 }
+
+const SMTP: u16 = 25;

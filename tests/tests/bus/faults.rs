@@ -92,8 +92,6 @@ fn a_stopped_corosync_does_not_hold_up_the_end() -> Result<()> {
     engines.seat(2).signal_engine(Signal::STOP)?;
     let stopped = engines.seat(2).ask("stop")?;
     assert!(stopped.ends_with("Ok(())"), "{stopped}");
-    let took: u64 = stopped.split(' ').nth(1).and_then(|ms| ms.parse().ok()).expect("a time");
-    assert!(took < 10_000, "{stopped}");
     see_it_go(&mut engines)
 }
 

@@ -2,6 +2,7 @@
 use crate::samples;
 use convoy_agent::host::control::shape::{
     Drift, Failure, Membership, Request, SharedList, SharedQuery, SharedShow, SharedTop, Status, authz,
+    cluster,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -71,6 +72,7 @@ fn the_examples_are_requests_and_answers() {
     check::<SharedQuery>("shared query");
     check::<SharedTop>("shared top");
     check::<Drift>("drift");
+    check::<cluster::Hello>("hello");
     check_own::<authz::Id>("authz id");
     check_own::<authz::Roles>("authz roles list");
     check_own::<authz::Done>("shutdown");
@@ -87,6 +89,7 @@ fn every_field_is_explained() {
         serde_json::to_value(samples::shared_query()),
         serde_json::to_value(samples::shared_top()),
         serde_json::to_value(samples::drift()),
+        serde_json::to_value(samples::hello()),
         serde_json::to_value(Failure::new("")),
         serde_json::to_value(Request::SharedTop {
             object: String::new(),

@@ -73,6 +73,14 @@ fn wrong_words_end_with_2_and_ask_nothing() {
     check_failure(dir.path(), &["shared", "query", "inbound_cidr", "10.0.0.0/33"], 2, "exceeds 32 bits");
     check_failure(dir.path(), &["shared", "top", "inbound_cidr", "--bits", "129"], 2, "129");
     check_failure(dir.path(), &["shared", "top", "inbound_cidr", "--limit", "0"], 2, "--limit");
+    // What is no question for all nodes is refused, not asked of one.
+    check_failure(dir.path(), &["--all", "console", "version"], 2, "`broadcast` has all nodes carry");
+    check_failure(dir.path(), &["--all", "config", "begin"], 2, "a transaction is one node's");
+    check_failure(dir.path(), &["--all", "config", "commit"], 2, "a transaction is one node's");
+    check_failure(dir.path(), &["--all", "config", "check", "/x"], 2, "reads files of this host");
+    check_failure(dir.path(), &["--all", "config", "--file", "/x", "show"], 2, "leave --all or --file out");
+    check_failure(dir.path(), &["--all", "config", "--session", "x", "show"], 2, "a session is one node's");
+    check_failure(dir.path(), &["--within", "1", "status"], 2, "--all");
     let bare = Command::new(program()).env_remove("CONVOY_RUN_DIR").output().unwrap();
     assert_eq!(bare.status.code(), Some(2));
     assert!(String::from_utf8(bare.stderr).unwrap().contains("Exit codes:"));

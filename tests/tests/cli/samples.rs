@@ -3,6 +3,7 @@ use convoy_agent::host::control::shape::{
     BusStatus, Drift, EntryRow, HeartbeatStatus, Heartbeats, KernelStatus, KernelTable, MemberCounts,
     MemberRow, Membership, MeshStatus, ObjectStatus, SharedList, SharedQuery, SharedShow, SharedTop, Status,
     all::{AllAnswers, NodeAnswer},
+    cluster::Hello,
 };
 
 /// A node with a dead peer and a full table.
@@ -224,12 +225,17 @@ fn entry(prefix: &str, current: u64, total: u64) -> EntryRow {
     EntryRow { prefix: prefix.into(), current, total }
 }
 
+pub(crate) fn hello() -> Hello {
+    Hello { role: "node".into(), node: "mx1".into(), version: "0.1.0".into(), pid: 4711 }
+}
+
 /// A tree of both families, three branches deep.
 pub(crate) fn shared_show() -> SharedShow {
     SharedShow {
         object: "inbound_cidr".into(),
         kind: "cidrtree".into(),
         view: "global".into(),
+        sender: None,
         entries: vec![
             entry("0.0.0.0/0", 1_205, 45_678),
             entry("10.1.0.0/16", 205, 5_678),

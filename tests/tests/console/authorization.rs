@@ -35,6 +35,24 @@ fn a_user_does_what_its_role_allows_and_nothing_else() -> Result<()> {
 }
 
 #[test]
+fn a_console_greets_and_shows_whatever_else_a_role_allows() -> Result<()> {
+    require!();
+    let (lab, mut agent) = one(&allowing("games", r#""^cluster shared show" "^authz""#))?;
+    let host = lab.host(1);
+    let shown = user(host, GAMES, &[AT, "cluster", "shared", "show", "inbound_cidr", "from", "mta1"])?;
+    let pid = agent.process().pid();
+    check(shown, 0, &format!("lazy, snapped cidrtree 'inbound_cidr', view '#ec1-{pid}#mta1'\n"))?;
+    check(user(host, GAMES, &[AT, "authz", "id"])?, 0, "User: games (5)")?;
+    check(user(host, GAMES, &[AT, "help"])?, 0, "cluster info")?;
+    // What is denied is what was typed, and nothing else stands in the log.
+    check(user(host, GAMES, &[AT, "cluster", "nodename"])?, 1, "Not Authorized for this command")?;
+    logged(&mut agent, &["denied", "games", "cluster membership"])?;
+    let log = std::fs::read_to_string(agent.process().log())?;
+    anyhow::ensure!(log.lines().filter(|line| line.contains("denied")).count() == 1, "{log}");
+    Ok(())
+}
+
+#[test]
 fn root_is_locked_out_of_other_sockets_but_never_of_the_daemons_own() -> Result<()> {
     require!();
     let (lab, mut agent) = one(&allowing("games", "^drift$"))?;

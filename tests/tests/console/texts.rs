@@ -62,6 +62,9 @@ fn commands_of_a_node_print_as_the_reference_says() -> Result<()> {
         "config locate Listen",
         "broadcast version",
         "cluster",
+        "cluster abort 7",
+        "mailq --domain example.org",
+        "help paniclog",
         "quit",
     ];
     let pid = agent.process().pid();

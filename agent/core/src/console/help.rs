@@ -1,5 +1,6 @@
 //! What help says, for people at a prompt and for the manual's page.
 use super::{
+    absent,
     line::{find, split},
     table::{COMMANDS, Command, Place},
 };
@@ -33,9 +34,12 @@ pub fn list(on_manager: bool, first: &str) -> String {
     text
 }
 
-/// Returns the help on the command that `words` begin with; none if there is none.
+/// Returns the help on the command that `words` begin with; none if there is none, here or in the reference.
 pub fn command_help(words: &str) -> Option<String> {
-    let command = find(&split(words).ok()?)?;
+    let words = split(words).ok()?;
+    let Some(command) = find(&words) else {
+        return absent::answer(&words).map(|says| format!("{says}\n"));
+    };
     let mut text = format!("{}\n\n{}.\n", synopsis(command), command.summary);
     if !command.help.is_empty() {
         line(&mut text, format_args!("{}", command.help));

@@ -1,5 +1,8 @@
 //! How a line is read: words, quotes, the longest command that fits.
-use super::table::{COMMANDS, Command};
+use super::{
+    absent,
+    table::{COMMANDS, Command},
+};
 use alloc::{
     format,
     string::{String, ToString},
@@ -43,7 +46,9 @@ pub fn parse(line: &str) -> Result<Option<Line>, Fault> {
     if xml {
         words.remove(0);
     }
-    let Some(command) = find(&words) else { return Err(unknown(&words)) };
+    let Some(command) = find(&words) else {
+        return Err(absent::answer(&words).map_or_else(|| unknown(&words), |says| Fault(says.into())));
+    };
     let arguments = words.split_off(command.words.len());
     let (fewest, most) = command.count;
     if arguments.len() < fewest || arguments.len() > most {
@@ -55,11 +60,14 @@ pub fn parse(line: &str) -> Result<Option<Line>, Fault> {
 
 /// Returns the command whose words are the longest beginning of `words`.
 pub(super) fn find(words: &[String]) -> Option<&'static Command> {
-    let fits = |command: &&Command| {
-        command.words.len() <= words.len()
-            && command.words.iter().zip(words).all(|(own, word)| own.eq_ignore_ascii_case(word))
-    };
+    let fits = |command: &&Command| begins_with(words, command.words);
     COMMANDS.iter().filter(fits).max_by_key(|command| command.words.len())
+}
+
+/// Tells whether typed words begin with those of a command, in any case.
+pub(super) fn begins_with(words: &[String], command: &[&str]) -> bool {
+    command.len() <= words.len()
+        && command.iter().zip(words).all(|(own, word)| own.eq_ignore_ascii_case(word))
 }
 
 fn unknown(words: &[String]) -> Fault {
@@ -198,7 +206,11 @@ mod tests {
 
     #[test]
     fn a_mistake_says_what_could_follow() {
-        check_fault("mailq", "there is no command `mailq`; see: help");
+        check_fault("mailx", "there is no command `mailx`; see: help");
+        check_fault(
+            "mailq -l 5",
+            "convoy does not hold mail queues; ask the MTA: mailq, which Postfix and Exim have too",
+        );
         check_fault(
             "cluster shared",
             "there is no command `cluster shared`; after `cluster shared` comes one of: list, show",

@@ -147,7 +147,9 @@ pub const COMMANDS: &[Command] = &[
     command(Id::FlushControlCache, &["flush", "control", "cache"], "", (0, 0), Place::Manager, "Forget the answers collected so far").changes(),
     command(Id::ShowClusterMembership, &["show", "cluster", "membership"], "", (0, 0), Place::Manager, "Every member of the agreed view, in XML"),
     command(Id::Info, &["info"], "", (0, 0), Place::Manager, "The cluster group, and how this manager is"),
-    command(Id::Shutdown, &["shutdown"], "", (0, 0), Place::Manager, "End this manager").changes(),
+    command(Id::Shutdown, &["shutdown"], "", (0, 0), Place::Both, "End this convoyd, as its service manager would")
+        .more("A node says goodbye to the others, and its kernel counts on. It cannot be broadcast.")
+        .changes(),
     command(Id::Version, &["version"], "", (0, 0), Place::Both, "Version of the daemon"),
     command(Id::Help, &["help"], "[COMMAND]", (0, MANY), Place::Console, "This list, or more about one command")
         .more("Before a command, xml has its answer in XML. Example: xml cluster membership"),

@@ -89,7 +89,7 @@ pub enum Outcome {
         /// Exit code, as of the command line.
         code: u8,
         /// Text of the answer.
-        text: String,
+        text: Arc<str>,
         /// When it arrived.
         at: Instant,
     },
@@ -224,7 +224,8 @@ impl Questions {
         }));
     }
 
-    /// An errand is done.
+    /// An errand is done. Of a text longer than [`ANSWER_BYTES_MAX`](bounds::ANSWER_BYTES_MAX), which whoever carries it
+    /// out should not give, the beginning is sent.
     pub fn carried_out(&mut self, asker: MemberId, id: u64, code: u8, text: &str) {
         if self.errands.remove(&(asker, id)) {
             self.answer(asker, id, code, text);
@@ -232,18 +233,6 @@ impl Questions {
     }
 
     fn answer(&mut self, to: MemberId, id: u64, code: u8, text: &str) {
-        let cut;
-        let text = if text.len() > bounds::ANSWER_BYTES_MAX {
-            let end = text.floor_char_boundary(bounds::ANSWER_BYTES_MAX - CUT_ROOM);
-            cut = alloc::format!(
-                "{}\n... {} bytes more; ask on the node itself\n",
-                &text[..end],
-                text.len() - end
-            );
-            &cut
-        } else {
-            text
-        };
         self.outputs.push_back(Output::Multicast(Agreed::Answer { to, id, code, text }.emit()));
     }
 
@@ -325,8 +314,6 @@ fn in_order(answers: BTreeMap<MemberId, Answered>) -> Vec<Answered> {
 
 /// Exit code of an answer that says "try again", as of the command line.
 const BUSY: u8 = 1;
-/// Bytes for the line that says that an answer was cut.
-const CUT_ROOM: usize = 128;
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use super::{
         Failed,
         config::{Config, request},
     },
+    attached::Effect,
     usage,
 };
 use crate::host::control::shape::{
@@ -26,6 +27,26 @@ pub(super) enum Ask {
     Config(ConfigRequest),
     /// About who may do what, and the process itself.
     Own(OwnRequest),
+}
+
+impl Ask {
+    /// Returns what the request of a line does.
+    pub(super) fn effect(&self, line: &Line) -> Effect {
+        let look_at = match self {
+            Self::Config(ConfigRequest::Writeback(_)) => "the files",
+            Self::Config(_) => "config show",
+            Self::Node(Request::Reset) => "cluster membership",
+            Self::Node(Request::Broadcast(_)) => "retrieve",
+            Self::Node(_) | Self::Own(_) => "the log of convoyd",
+        };
+        // `write config` writes only where it has a path.
+        let is_change = |request: &ConfigRequest| !request.only_reads();
+        if line.command.changes || matches!(self, Self::Config(request) if is_change(request)) {
+            Effect::Changes { command: line.text(), look_at }
+        } else {
+            Effect::Looks
+        }
+    }
 }
 
 /// The words of `config`, read as those of `convoy config` are.
@@ -127,7 +148,7 @@ fn inner(words: &[String]) -> Result<Line, Failed> {
     match line {
         Some(line)
             if matches!(line.command.place, Place::Node | Place::Both)
-                && line.command.id != Id::ClusterHelp =>
+                && !matches!(line.command.id, Id::ClusterHelp | Id::Shutdown) =>
         {
             Ok(line)
         }
@@ -184,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_nodes_do_not_carry_out_is_not_broadcast() {
-        for text in ["broadcast broadcast version", "broadcast help", "retrieve quit"] {
+        for text in ["broadcast broadcast version", "broadcast help", "retrieve quit", "broadcast shutdown"] {
             let line = console::parse(text).unwrap().unwrap();
             assert!(of(&line, "s").is_err(), "{text}");
         }

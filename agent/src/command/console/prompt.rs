@@ -1,5 +1,5 @@
 //! The console on a terminal: a prompt with editing, history and completion.
-use super::{Console, Failed, Next, say};
+use super::{Console, Failed, Next, interrupts::Interrupts, pager::Pager, say};
 use convoy_core::console;
 use nu_ansi_term::Style as Paint;
 use reedline::{
@@ -12,67 +12,46 @@ use std::{
     io::Write,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::PathBuf,
-    process::{Command, Stdio},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-/// Reads and carries out lines until `quit` or Ctrl-D. Ctrl-C drops what is typed.
+/// Reads and carries out lines until `quit` or Ctrl-D. Ctrl-C drops what is typed, or ends the command that runs.
 pub(super) fn run(console: &mut Console, to: &mut impl Write) -> Result<(), Failed> {
+    let interrupts = Interrupts::catch()?;
+    console.attached.heed(interrupts.clone());
     let rule = "#".repeat(60);
-    let kind = if console.is_manager { "convoyd manager" } else { "convoyd" };
-    writeln!(
-        to,
-        "{rule}\n# {kind} version: {}\n# `help` lists the commands, `quit` leaves\n{rule}",
-        console.version
-    )?;
+    let kind = if console.attached.is_manager() { "convoyd manager" } else { "convoyd" };
+    let version = &console.attached.daemon().version;
+    writeln!(to, "{rule}\n# {kind} version: {version}\n# `help` lists the commands, `quit` leaves\n{rule}")?;
     to.flush()?;
     let mut editor = editor();
-    let mut is_paged = false;
+    let mut pager = Pager::new(interrupts.clone());
     loop {
-        let prompt = Clock { endpoint: console.socket.to_string() };
+        let prompt = Clock { endpoint: console.attached.socket().to_string() };
         match editor.read_line(&prompt) {
             Ok(Signal::Success(line)) => {
+                interrupts.begin();
                 let mut answer = Vec::new();
-                match console.carry_out(&line, &mut answer) {
+                let next = console.carry_out(&line, &mut answer);
+                pager.show(&answer, to)?;
+                if interrupts.caught() {
+                    // Below the terminal's ^C.
+                    writeln!(to)?;
+                    to.flush()?;
+                }
+                match next {
                     Ok(Next::Quit) => return Ok(()),
-                    Ok(Next::Pager) => {
-                        is_paged = !is_paged;
-                        writeln!(
-                            to,
-                            "long answers are {}",
-                            if is_paged { "shown in a pager" } else { "printed" }
-                        )?;
-                    }
+                    Ok(Next::Pager) => writeln!(to, "{}", pager.toggle())?,
                     Ok(Next::Go) => {}
                     Err(failed) => say(&failed),
                 }
-                show(&answer, is_paged, to)?;
+                to.flush()?;
             }
             Ok(Signal::CtrlD) => return Ok(()),
             Ok(_) => {}
             Err(error) => return Err(error.into()),
         }
     }
-}
-
-fn show(answer: &[u8], is_paged: bool, to: &mut impl Write) -> Result<(), Failed> {
-    let is_long = answer.split(|byte| *byte == b'\n').count() > PAGE_LINES;
-    if is_paged && is_long && page(answer).is_ok() {
-        return Ok(());
-    }
-    to.write_all(answer)?;
-    Ok(to.flush()?)
-}
-
-/// Gives an answer to `PAGER`, less without one, and waits until it is read.
-fn page(answer: &[u8]) -> std::io::Result<()> {
-    let pager = env::var("PAGER").ok().filter(|pager| !pager.is_empty()).unwrap_or_else(|| "less".into());
-    let mut child = Command::new("sh").args(["-c", &pager]).stdin(Stdio::piped()).spawn()?;
-    if let Some(mut input) = child.stdin.take() {
-        // Whoever leaves the pager early has seen enough.
-        drop(input.write_all(answer));
-    }
-    child.wait().map(|_status| ())
 }
 
 fn editor() -> Reedline {
@@ -157,5 +136,3 @@ impl Prompt for Clock {
 const MENU: &str = "commands";
 /// Lines of history that are kept.
 const HISTORY_LINES: usize = 1_000;
-/// Lines from which an answer is long. chosen: a small terminal.
-const PAGE_LINES: usize = 24;

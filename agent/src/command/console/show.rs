@@ -7,17 +7,16 @@ use crate::host::control::shape::{
     SharedList, SharedShow, Status,
     all::{AllAnswers, NodeAnswer},
     authz::{self, OwnRequest},
-    cluster::{ClusterInfo, MemberInfo},
+    cluster::{CacheStatus, ClusterInfo, MemberInfo},
 };
 use convoy_core::console::{self, Id, Line};
 use std::io::{self, Write};
 
-/// Writes the answer to a line. `cluster` is the answer to `cluster`, where names of processes are needed.
+/// Writes the answer to a line.
 pub(super) fn write(
     line: &Line,
     ask: &Ask,
     answer: &str,
-    cluster: Option<&str>,
     style: Style,
     to: &mut impl Write,
 ) -> Result<(), Failed> {
@@ -30,10 +29,7 @@ pub(super) fn write(
         Id::Info => manager_info(&parse(answer)?, to)?,
         Id::Version => writeln!(to, "convoyd version: {}", parse::<Status>(answer)?.version)?,
         Id::SharedList => shared_list(&parse(answer)?, to)?,
-        Id::SharedShow => {
-            let cluster = cluster.map(parse::<ClusterInfo>).transpose()?;
-            shared_show(&parse(answer)?, cluster.as_ref(), to)?;
-        }
+        Id::SharedShow => shared_show(&parse(answer)?, to)?,
         Id::Retrieve => collected(&line.arguments, &parse(answer)?, style, to)?,
         Id::RetrieveNode | Id::SubclusterRetrieve => {
             collected(&line.arguments[1..], &parse(answer)?, style, to)?;
@@ -92,10 +88,13 @@ fn manager_info(info: &ClusterInfo, to: &mut impl Write) -> io::Result<()> {
         Some(epoch) => {
             let nodes = info.members.iter().filter(|member| member.node_type != "Manager").count();
             let managers = info.members.len() - nodes;
-            writeln!(to, "State: connected, view {epoch} of {nodes} nodes and {managers} managers")
+            writeln!(to, "State: connected, view {epoch} of {nodes} nodes and {managers} managers")?;
         }
-        None => writeln!(to, "State: not connected; see: convoy status"),
+        None => writeln!(to, "State: not connected; see: convoy status")?,
     }
+    let Some(CacheStatus { commands, dropped, trouble }) = &info.control_cache else { return Ok(()) };
+    writeln!(to, "Control Cache: answers to {commands} commands, {dropped} dropped for want of room")?;
+    trouble.iter().try_for_each(|trouble| writeln!(to, "{trouble}"))
 }
 
 fn own(request: OwnRequest, answer: &str, to: &mut impl Write) -> Result<(), Failed> {
@@ -128,15 +127,8 @@ fn shared_list(list: &SharedList, to: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn shared_show(show: &SharedShow, cluster: Option<&ClusterInfo>, to: &mut impl Write) -> io::Result<()> {
-    let view = match cluster.filter(|_| show.view != "global") {
-        Some(cluster) => {
-            let member = cluster.members.iter().find(|member| member.node_name == show.view);
-            member
-                .map_or_else(|| show.view.clone(), |member| member.private_name.replacen("#ec0-", "#ec1-", 1))
-        }
-        None => show.view.clone(),
-    };
+fn shared_show(show: &SharedShow, to: &mut impl Write) -> io::Result<()> {
+    let view = show.sender.as_ref().unwrap_or(&show.view);
     writeln!(to, "lazy, snapped {} '{}', view '{view}'", show.kind, show.object)?;
     for entry in &show.entries {
         writeln!(to, "{:>7}{:25}{}", entry.current, "", entry.prefix)?;
@@ -157,7 +149,7 @@ fn collected(words: &[String], all: &AllAnswers, style: Style, to: &mut impl Wri
             // The heading has said it.
             _ if answer.missing.is_some() => {}
             (_, Err(why)) => writeln!(to, "{why}")?,
-            (Some(line), Ok(text)) => write(line, &ask::of(line, "")?, text, None, style, to)?,
+            (Some(line), Ok(text)) => write(line, &ask::of(line, "")?, text, style, to)?,
             (None, Ok(_)) => {}
         }
     }

@@ -10,8 +10,10 @@ use crate::{
             shape::{
                 Failure,
                 all::{AllAnswers, AllRequest, BroadcastRequest, Flushed, NodeAnswer, RetrieveRequest, Sent},
+                cluster::CacheStatus,
             },
         },
+        control_cache::{Commands, Keeper},
         heartbeat,
     },
     sys::wake::Wake,
@@ -19,7 +21,7 @@ use crate::{
 use convoy_core::{
     group::{
         bus::{Bus as _, MemberId, Unsent},
-        cache::ControlCache,
+        cache::{ControlCache, Kept},
         questions::{Answered, Ask, Errand, Outcome, To, Token},
     },
     node::{Event, Input, Output},
@@ -55,6 +57,7 @@ pub(super) struct Agreed {
     errands: Sender<Errand>,
     asked: RefCell<BTreeMap<Token, Asked>>,
     cache: RefCell<ControlCache>,
+    keeper: Option<Keeper>,
     tokens: Cell<Token>,
     messages_sent: Cell<u64>,
     messages_received: Cell<u64>,
@@ -92,10 +95,39 @@ impl Agreed {
             errands,
             asked: RefCell::default(),
             cache: RefCell::default(),
+            keeper: None,
             tokens: Cell::default(),
             messages_sent: Cell::default(),
             messages_received: Cell::default(),
             addresses,
+        }
+    }
+
+    /// Goes on with the answers that an earlier process collected, and keeps those to come.
+    pub(super) fn with_cache(mut self, kept: Option<(Keeper, Commands)>) -> Self {
+        let Some((keeper, commands)) = kept else { return self };
+        let mut cache = self.cache.borrow_mut();
+        for (line, answers) in commands {
+            cache.restore(line, answers);
+        }
+        drop(cache);
+        self.keeper = Some(keeper);
+        self
+    }
+
+    /// The control cache is another one now.
+    fn keep(&self, now: Instant) {
+        if let Some(keeper) = &self.keeper {
+            keeper.keep(self.cache.borrow().kept(), now);
+        }
+    }
+
+    pub(super) fn cache_status(&self) -> CacheStatus {
+        let cache = self.cache.borrow();
+        CacheStatus {
+            commands: cache.lines().count(),
+            dropped: cache.dropped(),
+            trouble: self.keeper.as_ref().and_then(Keeper::trouble),
         }
     }
 
@@ -155,10 +187,13 @@ impl Agreed {
             }
             Output::Answers(token, answers) => match (self.asked.borrow_mut().remove(&token), answers) {
                 (Some(Asked::Client { since, reply }), answers) => tell(since, &reply, answers, now),
-                (Some(Asked::Cache), Ok(answers)) => self.cache.borrow_mut().take(token, answers),
-                (Some(Asked::Cache), Err(why)) => {
-                    tracing::warn!("a command was not broadcast: {why}");
-                    self.cache.borrow_mut().take(token, Vec::new());
+                (Some(Asked::Cache), answers) => {
+                    let answers = answers.unwrap_or_else(|why| {
+                        tracing::warn!("a command was not broadcast: {why}");
+                        Vec::new()
+                    });
+                    self.cache.borrow_mut().take(token, answers);
+                    self.keep(now);
                 }
                 (None, _) => {}
             },
@@ -199,7 +234,7 @@ fn tell(
     now: Instant,
 ) {
     let row = |answered| {
-        let mut row = row(answered, now);
+        let mut row = row(Kept { answered, earlier: Span::ZERO }, now);
         row.after_ms = milliseconds(now.since(since)) - row.age_s * 1e3;
         row
     };
@@ -212,19 +247,20 @@ fn tell(
     }
 }
 
-fn row(answered: Answered, now: Instant) -> NodeAnswer {
-    let (code, answer, missing, at) = match answered.outcome {
-        Outcome::Answer { code, text, at } => (Some(code), Some(text), None, at),
-        Outcome::Left => (None, None, Some("left before it answered"), now),
-        Outcome::Late => (None, None, Some("no answer in time"), now),
+fn row(kept: Kept, now: Instant) -> NodeAnswer {
+    let age = kept.age(now);
+    let (code, answer, missing) = match kept.answered.outcome {
+        Outcome::Answer { code, text, at: _ } => (Some(code), Some(text.to_string()), None),
+        Outcome::Left => (None, None, Some("left before it answered")),
+        Outcome::Late => (None, None, Some("no answer in time")),
     };
     NodeAnswer {
-        node: answered.node.to_string(),
+        node: kept.answered.node.to_string(),
         code,
         answer,
         missing: missing.map(Into::into),
         after_ms: 0.0,
-        age_s: milliseconds(now.since(at)) / 1e3,
+        age_s: milliseconds(age) / 1e3,
     }
 }
 
@@ -287,10 +323,10 @@ impl Cluster {
             };
             return Err(Failure::new(format!("{whom}; see: show cluster membership")));
         }
-        tracing::info!(caller, command = request.command, nodes = nodes.len(), "a command is broadcast");
         let token = self.agreed.expect(Asked::Cache);
         // Before it is given: if it is refused at once, that is an answer to it.
-        self.agreed.cache.borrow_mut().give(self.mesh.now(), &request.command, token);
+        self.agreed.cache.borrow_mut().give(&request.command, token);
+        self.agreed.keep(self.mesh.now());
         self.ask_members(token, to, caller, request.line.clone(), COLLECTED_WITHIN);
         Ok(Answer::Sent(Sent { nodes }))
     }
@@ -316,14 +352,15 @@ impl Cluster {
             request.node.as_deref().is_none_or(|node| node.eq_ignore_ascii_case(name)) && in_subcluster(name)
         };
         let now = self.mesh.now();
-        let rows =
-            answers.into_iter().filter(|answered| wanted(&answered.node)).map(|answered| row(answered, now));
+        let rows = answers.into_iter().filter(|kept| wanted(&kept.answered.node)).map(|kept| row(kept, now));
         Ok(Answer::All(AllAnswers { answers: rows.collect() }))
     }
 
     /// Forgets the collected answers.
     pub(super) fn flush(&self) -> Answer {
-        Answer::Flushed(Flushed { commands: self.agreed.cache.borrow_mut().flush() })
+        let commands = self.agreed.cache.borrow_mut().flush();
+        self.agreed.keep(self.mesh.now());
+        Answer::Flushed(Flushed { commands, dropped: self.agreed.cache.borrow().dropped() })
     }
 
     fn ask_members(&self, token: Token, to: To, caller: &str, line: String, within: Span) {

@@ -5,7 +5,7 @@ use crate::host::{
         Answer, Query,
         shape::{
             Drift, Failure, KernelStatus, KernelTable, MemberCounts, MemberRow, Membership, MeshStatus,
-            ObjectStatus, Request, SharedList, Status,
+            ObjectStatus, Request, SharedList, Status, cluster::Hello,
         },
     },
     counting::State,
@@ -41,6 +41,7 @@ impl Cluster {
             Request::Status => Ok(Answer::Status(Box::new(self.status(&node)))),
             Request::Membership => Ok(Answer::Membership(Membership { members: self.member_rows(&node) })),
             Request::SharedList => Ok(Answer::SharedList(SharedList { objects: objects(&node) })),
+            Request::Hello => Ok(Answer::Hello(hello(&node))),
             Request::Cluster => Ok(Answer::Cluster(Box::new(self.cluster_info(&node)))),
             Request::Broadcast(_) | Request::Retrieve(_) | Request::Flush
                 if node.settings().standing.role == Role::Node =>
@@ -71,8 +72,8 @@ impl Cluster {
         let role = node.settings().standing.role;
         let mut troubles = members.iter().filter_map(trouble).collect::<Vec<_>>();
         troubles.extend(kernel.iter().flat_map(kernel_troubles));
-        troubles.extend(self.bus_troubles(node));
-        let heartbeats = self.heartbeats.snapshot();
+        let (bus, heartbeats) = (self.agreed.state(), self.heartbeats.snapshot());
+        troubles.extend(self.bus_troubles(node, bus.as_ref(), &heartbeats));
         troubles.extend(heartbeats.trouble.iter().map(ToString::to_string));
         troubles.extend(self.kept.borrow().iter().map(|option| {
             format!("{option} is another in the configuration; restart convoyd for it to take effect")
@@ -99,7 +100,7 @@ impl Cluster {
             objects: objects(node),
             kernel: kernel.as_ref().map(kernel_status).unwrap_or_default(),
             drift: self.drift(),
-            bus: self.bus_status(node),
+            bus: self.bus_status(node, bus.as_ref()),
             mesh: self.mesh_status(node),
             heartbeats: beats::status(&heartbeats),
             troubles,
@@ -233,7 +234,19 @@ fn view(node: &Node, object: &str, from: Option<&str>) -> Result<Answer, Failure
             }
         },
     };
-    Ok(Answer::View { object: object.name(), view: view.into(), tree })
+    let sender = from.and_then(|name| node.view()?.named(name).next());
+    let sender = sender.map(group::view::Member::sender_name);
+    Ok(Answer::View { object: object.name(), view: view.into(), sender, tree })
+}
+
+fn hello(node: &Node) -> Hello {
+    let settings = node.settings();
+    Hello {
+        role: role_name(settings.standing.role).into(),
+        node: settings.name.to_string(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        pid: std::process::id(),
+    }
 }
 
 fn objects(node: &Node) -> Vec<ObjectStatus> {

@@ -1,12 +1,12 @@
 //! What a control client is told of the agreed view.
 use super::{Cluster, ask::role_name};
 use crate::host::{
-    bus::Engine,
+    bus::{self, Engine},
     control::shape::{
         BusStatus,
         cluster::{ClusterInfo, MemberInfo},
     },
-    heartbeat::PeerBeats,
+    heartbeat::{PeerBeats, Snapshot},
 };
 use convoy_core::{
     group::{
@@ -19,11 +19,11 @@ use convoy_core::{
 use std::net::SocketAddr;
 
 impl Cluster {
-    pub(super) fn bus_status(&self, node: &Node) -> BusStatus {
+    pub(super) fn bus_status(&self, node: &Node, bus: Option<&bus::State>) -> BusStatus {
         let traffic = self.agreed.traffic();
         let view = node.view();
         BusStatus {
-            engine: self.engine().into(),
+            engine: engine(bus).into(),
             epoch: view.map(|view| view.epoch),
             members: view.map_or(0, |view| view.members.len()),
             leader: view.and_then(|view| view.leader()).map(|leader| leader.card.name.to_string()),
@@ -35,13 +35,18 @@ impl Cluster {
     }
 
     /// Returns what an operator should look at on the bus.
-    pub(super) fn bus_troubles(&self, node: &Node) -> Vec<String> {
-        let trouble = self.agreed.state().and_then(|state| state.trouble);
+    pub(super) fn bus_troubles(
+        &self,
+        node: &Node,
+        bus: Option<&bus::State>,
+        heartbeats: &Snapshot,
+    ) -> Vec<String> {
+        let trouble = bus.and_then(|bus| bus.trouble.clone());
         let mut troubles = trouble.into_iter().collect::<Vec<_>>();
         // Without an engine that others are on there is nothing to agree on with them.
-        if let Some(view) = node.view().filter(|_| self.engine() != "solo") {
+        if let Some(view) = node.view().filter(|_| engine(bus) != "solo") {
             troubles.extend(view.differences().iter().map(ToString::to_string));
-            let claims = self.heartbeats.snapshot().peers.iter().map(claim).collect::<Vec<_>>();
+            let claims = heartbeats.peers.iter().map(claim).collect::<Vec<_>>();
             let (since, now) = (self.agreed.view_since(), self.heartbeats.now());
             troubles.extend(contradictions(view, since, &claims, now));
         }
@@ -56,31 +61,31 @@ impl Cluster {
         members.sort_by(|a, b| a.node_name.cmp(&b.node_name));
         ClusterInfo {
             role: role_name(settings.standing.role).into(),
-            engine: self.engine().into(),
+            engine: engine(self.agreed.state().as_ref()).into(),
             epoch: view.map(|view| view.epoch),
             private_names: own.map(|own| (own.private_name(), own.sender_name())),
             control_group: settings.standing.control_group.to_string(),
             cluster_group: settings.group.to_string(),
             log_group: None,
             leader: view.and_then(|view| view.leader()).map(|leader| leader.card.name.to_string()),
+            control_cache: (settings.standing.role == Role::Manager).then(|| self.agreed.cache_status()),
             nodename: settings.name.to_string(),
             nodeaddr: address(settings.standing.service),
             members,
         }
     }
 
-    /// Leaves the bus and joins it again.
+    /// Leaves the bus and joins it again. Who wanted it stands in the log as the reason of the loss.
     pub(super) fn reset(&self, caller: &str) {
-        tracing::warn!(caller, "cluster reset: leaving the bus, to join it again");
         self.agreed.rejoin();
         self.mesh.feed(Input::Bus(None, &Event::Lost(format!("reset by {caller}"))));
     }
+}
 
-    fn engine(&self) -> &'static str {
-        match self.agreed.state().map(|state| state.engine) {
-            Some(Engine::Corosync) => "corosync",
-            Some(Engine::Solo) | None => "solo",
-        }
+fn engine(bus: Option<&bus::State>) -> &'static str {
+    match bus.map(|bus| bus.engine) {
+        Some(Engine::Corosync) => "corosync",
+        Some(Engine::Solo) | None => "solo",
     }
 }
 

@@ -2,7 +2,7 @@
 use super::shape::{
     Drift, EntryRow, Failure, Membership, Request, SharedList, SharedQuery, SharedTop, Status,
     all::{AllAnswers, Flushed, Sent},
-    cluster::ClusterInfo,
+    cluster::{ClusterInfo, Hello},
 };
 use convoy_common::prefix::Prefix;
 use convoy_core::counters::{CidrTree, Row};
@@ -20,6 +20,8 @@ pub enum Answer {
     SharedList(SharedList),
     /// To `drift`.
     Drift(Drift),
+    /// To `hello`.
+    Hello(Hello),
     /// To `cluster` and `cluster reset`.
     Cluster(Box<ClusterInfo>),
     /// To `broadcast`.
@@ -34,6 +36,8 @@ pub enum Answer {
         object: &'static str,
         /// `global`, or the node whose view it is.
         view: String,
+        /// Private name under which that node sends it, if it is in the agreed view.
+        sender: Option<String>,
         /// The counts.
         tree: CidrTree,
     },
@@ -45,12 +49,15 @@ impl Answer {
             Self::Status(status) => serde_json::to_writer(to, &status)?,
             Self::Membership(membership) => serde_json::to_writer(to, &membership)?,
             Self::SharedList(list) => serde_json::to_writer(to, &list)?,
+            Self::Hello(hello) => serde_json::to_writer(to, &hello)?,
             Self::Cluster(info) => serde_json::to_writer(to, &info)?,
             Self::Sent(sent) => serde_json::to_writer(to, &sent)?,
             Self::Flushed(flushed) => serde_json::to_writer(to, &flushed)?,
             Self::All(answers) => serde_json::to_writer(to, &answers)?,
             Self::Drift(drift) => serde_json::to_writer(to, &drift)?,
-            Self::View { object, view, tree } => write_view(object, view, &tree, request, to)?,
+            Self::View { object, view, sender, tree } => {
+                write_view(object, view, sender.as_deref(), &tree, request, to)?;
+            }
         }
         Ok(())
     }
@@ -59,6 +66,7 @@ impl Answer {
 fn write_view(
     object: &str,
     view: String,
+    sender: Option<&str>,
     tree: &CidrTree,
     request: &Request,
     to: &mut impl Write,
@@ -83,7 +91,7 @@ fn write_view(
             let entries = rows.into_iter().map(EntryRow::from).collect();
             serde_json::to_writer(to, &SharedTop { object: object.into(), view, bits: *bits, entries })
         }
-        _ => serde_json::to_writer(to, &Listing { object, view: &view, tree }),
+        _ => serde_json::to_writer(to, &Listing { object, view: &view, sender, tree }),
     }
 }
 
@@ -91,15 +99,17 @@ fn write_view(
 struct Listing<'a> {
     object: &'a str,
     view: &'a str,
+    sender: Option<&'a str>,
     tree: &'a CidrTree,
 }
 
 impl Serialize for Listing<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut listing = serializer.serialize_struct("SharedShow", 4)?;
+        let mut listing = serializer.serialize_struct("SharedShow", 5)?;
         listing.serialize_field("object", self.object)?;
         listing.serialize_field("kind", "cidrtree")?;
         listing.serialize_field("view", self.view)?;
+        listing.serialize_field("sender", &self.sender)?;
         listing.serialize_field("entries", &Rows(self.tree))?;
         listing.end()
     }

@@ -1,9 +1,10 @@
 //! The other end of the control socket.
 use super::{SOCKET_NAME, endpoint::At, serve::Stream, shape::Failure};
+use rustix::net::{RecvFlags, recv};
 use serde::Serialize;
 use std::{
     io::{self, BufRead, BufReader, Write},
-    net::TcpStream,
+    net::{Shutdown, TcpStream},
     os::unix::net::UnixStream,
     path::Path,
     time::Duration,
@@ -44,12 +45,35 @@ pub enum ClientError {
     Unreadable(serde_json::Error),
 }
 
+impl ClientError {
+    /// Tells whether the daemon closed the connection, rather than let a question wait for too long.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Broken { source, .. } if source.kind() != io::ErrorKind::TimedOut)
+    }
+}
+
 /// A connection to a daemon.
 #[derive(Debug)]
 pub struct Client {
     at: At,
     stream: BufReader<Stream>,
     line: String,
+}
+
+/// Ends the waiting of a [`Client`] on another thread.
+#[derive(Debug)]
+pub struct Stopper(Stream);
+
+impl Stopper {
+    /// Has the client's question end as broken.
+    pub fn stop(&self) {
+        let stopped = match &self.0 {
+            Stream::Unix(stream) => stream.shutdown(Shutdown::Both),
+            Stream::Tcp(stream) => stream.shutdown(Shutdown::Both),
+        };
+        // It was closed already: then nothing waits.
+        drop(stopped);
+    }
 }
 
 impl Client {
@@ -80,6 +104,24 @@ impl Client {
         }
     }
 
+    /// Tells whether the connection stands and nothing is under way on it. A daemon closes one that was idle for long.
+    pub fn is_idle(&self) -> bool {
+        let mut byte = [0; 1];
+        let found = recv(self.stream.get_ref(), &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        found.is_err_and(|error| error == rustix::io::Errno::AGAIN)
+    }
+
+    /// Returns what ends the waiting for an answer.
+    ///
+    /// # Errors
+    /// There is no room for another file descriptor.
+    pub fn stopper(&self) -> io::Result<Stopper> {
+        Ok(Stopper(match self.stream.get_ref() {
+            Stream::Unix(stream) => Stream::Unix(stream.try_clone()?),
+            Stream::Tcp(stream) => Stream::Tcp(stream.try_clone()?),
+        }))
+    }
+
     /// Asks, and returns the answer's line of JSON.
     pub fn ask(&mut self, request: &impl Serialize) -> Result<&str, ClientError> {
         if let Err(source) = self.exchange(request) {
@@ -108,9 +150,14 @@ impl Client {
             Ok(()) | Err(_) => {}
         }
         self.line.clear();
-        match self.stream.read_line(&mut self.line)? {
-            0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            _ => Ok(()),
+        match self.stream.read_line(&mut self.line) {
+            Ok(0) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it closed the connection")),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let text = format!("no answer in {} s", PATIENCE.as_secs());
+                Err(io::Error::new(io::ErrorKind::TimedOut, text))
+            }
+            Err(error) => Err(error),
         }
     }
 }

@@ -9,7 +9,10 @@ use crate::sys::{process, sockdiag::SockDiag};
 use std::{
     io::{self, BufRead, BufReader, BufWriter, Read, Write},
     net::{IpAddr, TcpStream},
-    os::unix::net::UnixStream,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
     time::Duration,
 };
 
@@ -132,6 +135,15 @@ impl Stream {
                 stream.set_read_timeout(Some(patience))?;
                 stream.set_write_timeout(Some(patience))
             }
+        }
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Unix(stream) => stream.as_fd(),
+            Self::Tcp(stream) => stream.as_fd(),
         }
     }
 }

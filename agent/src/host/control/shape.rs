@@ -48,6 +48,8 @@ pub enum Request {
         /// As above.
         from: Option<String>,
     },
+    /// What is here; everybody who is let in may ask.
+    Hello,
     /// What the members of the bus agree on.
     Cluster,
     /// Leave the bus and join it again; for root and the daemon's own user.
@@ -351,6 +353,9 @@ pub struct SharedShow {
     pub kind: String,
     /// `global`, or the node whose view it is.
     pub view: String,
+    /// Private name under which that node sends it; none for `global`, and for a node that is not in the agreed view.
+    #[serde(default)]
+    pub sender: Option<String>,
     /// Hosts and branching prefixes, shorter first, low before high, IPv4 before IPv6.
     pub entries: Vec<EntryRow>,
 }

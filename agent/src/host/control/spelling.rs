@@ -21,6 +21,8 @@ pub(super) struct Spelling {
     ways: Vec<String>,
     /// Whether something is another way afterwards.
     pub(super) changes: bool,
+    /// Whether everybody who is let in may give it, whatever its roles allow.
+    pub(super) free: bool,
 }
 
 impl Spelling {
@@ -41,7 +43,7 @@ impl Spelling {
     }
 
     fn under(self, name: &str) -> Self {
-        Self { ways: self.ways.iter().map(|way| format!("{name} {way}")).collect(), changes: self.changes }
+        Self { ways: self.ways.iter().map(|way| format!("{name} {way}")).collect(), free: false, ..self }
     }
 }
 
@@ -68,6 +70,8 @@ fn of_node(request: &Request) -> Spelling {
             looks([&format!("shared top {object}{}", from(node))])
         }
         Request::Drift => looks(["drift"]),
+        // It tells whoever connected to what.
+        Request::Hello => Spelling { free: true, ..looks(["hello"]) },
         Request::Cluster => looks([
             "cluster membership",
             "cluster info",
@@ -134,19 +138,20 @@ fn of_config(request: &ConfigRequest) -> Spelling {
         ConfigRequest::Rollback(_) => changes("config rollback".into()),
         ConfigRequest::Replay(_) => changes("config replay".into()),
         ConfigRequest::Reload(it) => changes(path("config reload", it)),
-        ConfigRequest::Writeback(it) if it.path.is_some() => {
-            Spelling { ways: vec![path("config writeback", it), path("write config", it)], changes: true }
-        }
+        ConfigRequest::Writeback(it) if it.path.is_some() => Spelling {
+            ways: vec![path("config writeback", it), path("write config", it)],
+            ..changes(String::new())
+        },
         ConfigRequest::Writeback(_) => changes("config writeback".into()),
     }
 }
 
 fn looks<const N: usize>(ways: [&str; N]) -> Spelling {
-    Spelling { ways: ways.map(String::from).into(), changes: false }
+    Spelling { ways: ways.map(String::from).into(), changes: false, free: false }
 }
 
 fn changes(way: String) -> Spelling {
-    Spelling { ways: vec![way], changes: true }
+    Spelling { ways: vec![way], changes: true, free: false }
 }
 
 #[cfg(test)]

@@ -57,6 +57,9 @@ pub struct Sent {
 pub struct Flushed {
     /// Commands whose answers were forgotten.
     pub commands: usize,
+    /// Commands whose answers made room for others since the start.
+    #[serde(default)]
+    pub dropped: u64,
 }
 
 /// Answer to `all` and `retrieve`.

@@ -1,6 +1,19 @@
 //! The JSON of what the members of the bus agree on.
 use serde::{Deserialize, Serialize};
 
+/// Answer to `hello`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// `node` or `manager`.
+    pub role: String,
+    /// Its name.
+    pub node: String,
+    /// Version of the program.
+    pub version: String,
+    /// Number of the process, in its own pid namespace.
+    pub pid: u32,
+}
+
 /// Answer to `cluster`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterInfo {
@@ -24,8 +37,22 @@ pub struct ClusterInfo {
     pub nodename: String,
     /// Address and port of its cluster service; `0.0.0.0:0` when it has none.
     pub nodeaddr: String,
+    /// What a manager keeps of the answers to what it broadcast; none on a node.
+    #[serde(default)]
+    pub control_cache: Option<CacheStatus>,
     /// All members of the view, in the order of their names.
     pub members: Vec<MemberInfo>,
+}
+
+/// The control cache.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheStatus {
+    /// Commands there are answers to.
+    pub commands: usize,
+    /// Commands whose answers made room for others since the start.
+    pub dropped: u64,
+    /// Why it would not outlive this process although it should, and what to do.
+    pub trouble: Option<String>,
 }
 
 /// One member of the agreed view.

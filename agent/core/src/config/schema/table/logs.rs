@@ -60,8 +60,13 @@ pub(super) const OPTIONS: &[Row] = &[
     .default("10")
     .live(Live::NoEffect)
     .changed("unset", "it is the one of the reference's sample"),
-    Row::new(MANAGERS, "control_cache", Kind::Path, "File for answers of consoles that come late.")
-        .live(Live::NoEffect),
+    Row::new(
+        MANAGERS,
+        "control_cache",
+        Kind::Path,
+        "File in which a manager keeps the answers to what it broadcast.",
+    )
+    .live(Live::Restart),
     Row::new(
         NODES,
         "Subscriber",
