@@ -1,0 +1,82 @@
+//! Random schedules on real corosyncs, held to the contract.
+//!
+//! `CONVOY_BUS_SCHEDULES=50` runs that many instead of a handful, `CONVOY_BUS_SEED=n` one of them. The world decides
+//! along with the seed, so a failing run leaves its whole trace in a file.
+use anyhow::{Context, Result};
+use lab::{
+    bus::{Engines, Options},
+    conformance::{Harness, Record, Schedule, Shape, Step, Trace, check, run},
+    prng::Prng,
+};
+use std::{env, fmt::Write as _, fs};
+
+/// Schedules of the ordinary run. chosen: each takes some seconds.
+const SCHEDULES: u64 = 4;
+
+#[test]
+fn random_schedules_on_real_corosyncs_keep_the_contract() -> Result<()> {
+    lab::require!("corosync", "corosync-cfgtool");
+    let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
+    let seeds = match number("CONVOY_BUS_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("CONVOY_BUS_SCHEDULES").unwrap_or(SCHEDULES),
+    };
+    let mut failures = Vec::new();
+    for seed in seeds {
+        let trace = one(seed).with_context(|| format!("seed {seed}"))?;
+        let verdict = check(&trace);
+        println!("seed {seed}: {}: {}", summary(&trace), if verdict.is_ok() { "kept" } else { "BROKEN" });
+        if let Err(violation) = verdict {
+            let path = env::temp_dir().join(format!("convoy-bus-{seed}.trace"));
+            let lives = trace.lives.iter().fold(String::new(), |text, life| text + &life.to_string());
+            fs::write(&path, lives).with_context(|| path.display().to_string())?;
+            failures.push(format!("seed {seed}: {violation}\ntrace: {}", path.display()));
+        }
+    }
+    assert!(
+        failures.is_empty(),
+        "{}\nreplay with: CONVOY_BUS_SEED=n cargo test -p convoy-tests --test bus random",
+        failures.join("\n")
+    );
+    Ok(())
+}
+
+fn one(seed: u64) -> Result<Trace> {
+    let mut prng = Prng::new(seed);
+    let hosts = 2 + prng.index(3);
+    let mut engines = Engines::up(Options { hosts, ..Options::default() })?;
+    let shape = Shape {
+        seats: hosts,
+        steps: 20 + prng.index(40),
+        faults: engines.faults(),
+        burst_max: 1 + prng.index(40),
+        len_max: 200_000,
+        rounds_max: 10 + prng.index(50),
+    };
+    let mut schedule = Schedule::random(prng.next(), &shape);
+    // More than an engine takes at once, somewhere.
+    let at = prng.index(schedule.steps.len());
+    schedule.steps.insert(at, Step::Send { seat: prng.index(hosts), count: 3_000, len: 1_000 });
+    run(&mut engines, &schedule)
+}
+
+/// Counts what came of a schedule.
+fn summary(trace: &Trace) -> String {
+    let records = || trace.lives.iter().flat_map(|life| &life.records);
+    let count = |is: fn(&Record) -> bool| records().filter(|record| is(record)).count();
+    let mut text = format!("{} lives", trace.lives.len());
+    let kinds: [(&str, fn(&Record) -> bool); 8] = [
+        ("configurations", |record| matches!(record, Record::Configuration { .. })),
+        ("taken", |record| matches!(record, Record::Taken { .. })),
+        ("refused", |record| matches!(record, Record::Refused { .. })),
+        ("delivered", |record| matches!(record, Record::Delivered { .. })),
+        ("room", |record| matches!(record, Record::Room)),
+        ("lost", |record| matches!(record, Record::Lost)),
+        ("left", |record| matches!(record, Record::Left)),
+        ("crashed", |record| matches!(record, Record::Crashed)),
+    ];
+    for (name, is) in kinds {
+        write!(text, ", {} {name}", count(is)).expect("a string can be written to");
+    }
+    text
+}
