@@ -54,8 +54,8 @@ pub enum Defect {
     ForgottenQueue,
     /// A restarted process with its old number is taken for the one that died.
     OldNumber,
-    /// Messages are placed into a configuration that some have left already, and those read on in it.
-    ReadOn,
+    /// What is behind the hole is not discarded, but delivered after the change.
+    Late,
 }
 
 /// The world. Clones are the same world.

@@ -87,7 +87,7 @@ impl Inner {
             self.coverage.count(Happened::Merged);
         }
         for group in &groups {
-            if let Some(from) = group.from.filter(|_| self.options.defect != Some(Defect::ReadOn)) {
+            if let Some(from) = group.from {
                 self.configured[from].closed = true;
             }
         }

@@ -279,6 +279,13 @@ impl Inner {
             self.coverage.count(Happened::JoinedOthers);
         }
         self.finish(seat, plan);
+        if let Some(from) = from.filter(|_| self.options.defect == Some(Defect::Late)) {
+            for n in hole..self.configured[from].log.len() {
+                if !together.contains(&self.configured[from].log[n].life) {
+                    self.deliver(seat, from, n, 0);
+                }
+            }
+        }
         true
     }
 

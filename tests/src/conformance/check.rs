@@ -40,6 +40,8 @@ pub enum Rule {
     Transitional,
     /// 4: those who go on together agree on who does.
     Together,
+    /// Another life under an old name comes after that one has gone.
+    TwoLives,
     /// 4: and on what they were delivered.
     VirtualSynchrony,
     /// 5: what was taken comes back.
@@ -60,7 +62,7 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::SelfInclusion,
         Self::Start,
         Self::Order,
@@ -71,6 +73,7 @@ impl Rule {
         Self::Sender,
         Self::Transitional,
         Self::Together,
+        Self::TwoLives,
         Self::VirtualSynchrony,
         Self::SelfDelivery,
         Self::AfterEnd,
@@ -149,6 +152,9 @@ fn check_end(trace: &Trace, stories: &[Story]) -> Result<(), Violation> {
         }
         if story.waits_for_room {
             return broken(Rule::Flow, format!("{} was refused and never told of room", name(life)));
+        }
+        if story.refused_as_absent {
+            return broken(Rule::Flow, format!("{} is a member and was refused as absent", name(life)));
         }
     }
     let all: BTreeSet<MemberId> = present().filter_map(|(life, _)| life.own).collect();

@@ -117,6 +117,8 @@ pub(super) fn check_pairs(trace: &Trace, stories: &[Story], classes: &Classes) -
             let (x, y) = (&trace.lives[a.0], &trace.lives[b.0]);
             let (Some(own_x), Some(own_y)) = (x.own, y.own) else { continue };
             let (here, there) = (&stories[a.0].spans[a.1], &stories[b.0].spans[b.1]);
+            one_life_at_a_time(trace, stories, classes, a, b)?;
+            one_life_at_a_time(trace, stories, classes, b, a)?;
             if !have_come_together(here, there, own_x, own_y) {
                 continue;
             }
@@ -144,6 +146,26 @@ pub(super) fn check_pairs(trace: &Trace, stories: &[Story], classes: &Classes) -
                 return broken(Rule::VirtualSynchrony, what);
             }
         }
+    }
+    Ok(())
+}
+
+/// Who comes into a configuration under the name of an earlier life meets nobody there who comes straight from that one.
+fn one_life_at_a_time(
+    trace: &Trace,
+    stories: &[Story],
+    classes: &Classes,
+    a: Place,
+    b: Place,
+) -> Result<(), Violation> {
+    let Some(before) = a.1.checked_sub(1).map(|at| (a.0, at)) else { return Ok(()) };
+    let (x, y) = (&trace.lives[a.0], &trace.lives[b.0]);
+    let namesakes = (0..stories.len()).filter(|&life| life != b.0 && trace.lives[life].own == y.own);
+    let mut places = namesakes.flat_map(|life| (0..stories[life].spans.len()).map(move |at| (life, at)));
+    let class = classes.of(before);
+    if y.own.is_some() && places.any(|place| classes.of(place) == class) {
+        let what = format!("{} comes straight from an earlier life of {}'s name", name(x), name(y));
+        return broken(Rule::TwoLives, what);
     }
     Ok(())
 }

@@ -30,6 +30,8 @@ pub(super) struct Story {
     pub(super) own_delivered: BTreeSet<Tag>,
     /// The last refusal came after the last word of room.
     pub(super) waits_for_room: bool,
+    /// It was refused as absent while it was a member. That is so before it hears of a loss, and never else.
+    pub(super) refused_as_absent: bool,
     /// Refusals, less the words of room.
     refusals: usize,
     /// For each message taken, the last that was delivered before.
@@ -80,7 +82,7 @@ impl Story {
             Record::Refused { why: Unsent::TooLong, len } => {
                 return broken(Rule::Size, format!("{}: {len} bytes were refused as too long", name(life)));
             }
-            Record::Refused { why: Unsent::Absent, .. } => {}
+            Record::Refused { why: Unsent::Absent, .. } => self.refused_as_absent |= !self.spans.is_empty(),
             Record::Configuration { kind: Kind::Regular, members, number } => {
                 self.regular(life, members, *number)?;
             }
