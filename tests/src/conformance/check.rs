@@ -40,8 +40,6 @@ pub enum Rule {
     Transitional,
     /// 4: those who go on together agree on who does.
     Together,
-    /// Another life under an old name comes after that one has gone.
-    TwoLives,
     /// 4: and on what they were delivered.
     VirtualSynchrony,
     /// 5: what was taken comes back.
@@ -62,7 +60,7 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 18] = [
         Self::SelfInclusion,
         Self::Start,
         Self::Order,
@@ -73,7 +71,6 @@ impl Rule {
         Self::Sender,
         Self::Transitional,
         Self::Together,
-        Self::TwoLives,
         Self::VirtualSynchrony,
         Self::SelfDelivery,
         Self::AfterEnd,
@@ -112,13 +109,35 @@ fn broken<T>(rule: Rule, what: String) -> Result<T, Violation> {
 /// # Errors
 /// The first rule found broken.
 pub fn check(trace: &Trace) -> Result<(), Violation> {
+    check_except(trace, None)
+}
+
+/// A way in which an engine is known not to keep the contract, so that everything else can be checked still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// A message that waits in the engine while its sender comes together with others may be missed by those. Corosync
+    /// cuts messages into frames: of one whose first frames went to the old ring, who comes from elsewhere has only the
+    /// rest. (`exec/totempg.c` of corosync 3.1 throws that away, as it must.)
+    LateMessageMissed,
+}
+
+/// Tells whether a run kept the contract but for this.
+///
+/// # Errors
+/// The first rule found broken otherwise.
+pub fn check_except(trace: &Trace, departure: Option<Departure>) -> Result<(), Violation> {
     let sent = Sent::of(trace);
-    let stories: Vec<Story> =
+    let mut stories: Vec<Story> =
         trace.lives.iter().map(|life| Story::of(life, &sent)).collect::<Result<_, _>>()?;
+    let but: BTreeSet<Tag> = match departure {
+        None => BTreeSet::new(),
+        Some(Departure::LateMessageMissed) => stories.iter().flat_map(|story| &story.late).copied().collect(),
+    };
+    stories.iter_mut().for_each(|story| story.pass_over_empty(&but));
     let classes = links::link(trace, &stories)?;
-    links::check_pairs(trace, &stories, &classes)?;
+    links::check_pairs(trace, &stories, &classes, &but)?;
     order::check(trace, &stories, &classes)?;
-    if trace.settled { check_end(trace, &stories) } else { Ok(()) }
+    if trace.settled { check_end(trace, &stories, &but) } else { Ok(()) }
 }
 
 /// Every message that was taken: by which life, and its length.
@@ -144,7 +163,8 @@ fn name(life: &Life) -> String {
 }
 
 /// What must have come to pass in a run that ended in peace.
-fn check_end(trace: &Trace, stories: &[Story]) -> Result<(), Violation> {
+fn check_end(trace: &Trace, stories: &[Story], but: &BTreeSet<Tag>) -> Result<(), Violation> {
+    let counts = |tag: &&Tag| !but.contains(tag);
     let present = || trace.lives.iter().zip(stories).filter(|(life, _)| !life.has_ended());
     for (life, story) in present() {
         if let Some(tag) = story.taken.iter().find(|tag| !story.own_delivered.contains(tag)) {
@@ -167,7 +187,9 @@ fn check_end(trace: &Trace, stories: &[Story]) -> Result<(), Violation> {
         };
         match first {
             None => first = Some((life, last)),
-            Some((other, span)) if span.regular != last.regular => {
+            Some((other, span))
+                if !span.regular.iter().filter(counts).eq(last.regular.iter().filter(counts)) =>
+            {
                 let (a, b) = (name(other), name(life));
                 return broken(
                     Rule::Delivery,

@@ -5,7 +5,7 @@
 use anyhow::{Context, Result};
 use lab::{
     bus::{Engines, Options},
-    conformance::{Harness, Record, Schedule, Shape, Step, Trace, check, run},
+    conformance::{Departure, Harness, Record, Schedule, Shape, Step, Trace, check, check_except, run},
     prng::Prng,
 };
 use std::{env, fmt::Write as _, fs};
@@ -24,8 +24,13 @@ fn random_schedules_on_real_corosyncs_keep_the_contract() -> Result<()> {
     let mut failures = Vec::new();
     for seed in seeds {
         let trace = one(seed).with_context(|| format!("seed {seed}"))?;
-        let verdict = check(&trace);
-        println!("seed {seed}: {}: {}", summary(&trace), if verdict.is_ok() { "kept" } else { "BROKEN" });
+        let verdict = check_except(&trace, Some(Departure::LateMessageMissed));
+        let text = match (&verdict, check(&trace)) {
+            (Ok(()), Ok(())) => "kept".to_owned(),
+            (Ok(()), Err(violation)) => format!("kept, but for the known departure: {violation}"),
+            (Err(_), _) => "BROKEN".to_owned(),
+        };
+        println!("seed {seed}: {}: {text}", summary(&trace));
         if let Err(violation) = verdict {
             let path = env::temp_dir().join(format!("convoy-bus-{seed}.trace"));
             let lives = trace.lives.iter().fold(String::new(), |text, life| text + &life.to_string());

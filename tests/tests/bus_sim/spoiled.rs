@@ -178,7 +178,7 @@ fn a_defect_of_an_engine_is_caught() {
         (Defect::OwnHole, Rule::VirtualSynchrony),
         (Defect::Unread, Rule::VirtualSynchrony),
         (Defect::ForgottenQueue, Rule::SelfDelivery),
-        (Defect::OldNumber, Rule::TwoLives),
+        (Defect::OldNumber, Rule::Together),
         (Defect::Late, Rule::Sender),
     ] {
         let mut caught: BTreeMap<Rule, u32> = BTreeMap::new();

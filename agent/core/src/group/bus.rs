@@ -18,7 +18,8 @@
 //!    synchrony); one of them that fails on the way may be named in the regular one still. The others are missing in
 //!    the new configuration, or have been elsewhere and are back at once: whoever is in the new one and not in the
 //!    transitional one is new here. Where all go on together there is no transitional one, and the new configuration
-//!    has more members than the old. Those that come from elsewhere deliver nothing of it.
+//!    has more members than the old. Those that come from elsewhere deliver nothing of it. Some members may not be told
+//!    of a configuration in which nothing is delivered.
 //! 5. **Self-delivery.** A message that was taken is delivered to its own sender, unless it leaves or the bus is lost.
 //! 6. **No silent loss.** [`Event::Lost`] ends everything: what was sent and not yet delivered may or may not have
 //!    reached the others, also what was taken after the loss and before this process heard of it; none of it comes in
@@ -34,7 +35,7 @@ use alloc::{collections::BTreeSet, string::String, vec::Vec};
 use core::fmt;
 
 /// One process on the bus. Another life of the process is another member unless the numbers happen to be the same;
-/// then its leaving and its joining are two configurations.
+/// then a configuration without it comes in between, which may be a transitional one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId {
     /// The host, by the number that its engine gave it.

@@ -2,7 +2,7 @@
 use super::{Rule, Story, Violation, broken, list, name, story::Span};
 use crate::conformance::{Tag, Trace};
 use convoy_core::group::bus::MemberId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A configuration as one life saw it: the life and its place among that life's.
 pub(super) type Place = (usize, usize);
@@ -110,15 +110,18 @@ fn sound(trace: &Trace, stories: &[Story], classes: &Classes) -> Result<(), Viol
     Ok(())
 }
 
-/// Checks what those who came into a configuration must agree on.
-pub(super) fn check_pairs(trace: &Trace, stories: &[Story], classes: &Classes) -> Result<(), Violation> {
+/// Checks what those who came into a configuration must agree on; on messages `but` for these.
+pub(super) fn check_pairs(
+    trace: &Trace,
+    stories: &[Story],
+    classes: &Classes,
+    but: &BTreeSet<Tag>,
+) -> Result<(), Violation> {
     for class in classes.shared(stories) {
         for (&a, &b) in pairs(&class) {
             let (x, y) = (&trace.lives[a.0], &trace.lives[b.0]);
             let (Some(own_x), Some(own_y)) = (x.own, y.own) else { continue };
             let (here, there) = (&stories[a.0].spans[a.1], &stories[b.0].spans[b.1]);
-            one_life_at_a_time(trace, stories, classes, a, b)?;
-            one_life_at_a_time(trace, stories, classes, b, a)?;
             if !have_come_together(here, there, own_x, own_y) {
                 continue;
             }
@@ -132,7 +135,13 @@ pub(super) fn check_pairs(trace: &Trace, stories: &[Story], classes: &Classes) -
                 let what = format!("{} came with {one:?}, {} with {other:?}", name(x), name(y));
                 return broken(Rule::Together, what);
             }
-            if before_x.regular != before_y.regular || before_x.in_transitional != before_y.in_transitional {
+            let same = |one: &[Tag], other: &[Tag]| {
+                let counts = |tag: &&Tag| !but.contains(tag);
+                one.iter().filter(counts).eq(other.iter().filter(counts))
+            };
+            if !same(&before_x.regular, &before_y.regular)
+                || !same(&before_x.in_transitional, &before_y.in_transitional)
+            {
                 let story =
                     |span: &Span| format!("{} | {}", list(&span.regular), list(&span.in_transitional));
                 let (one, other) = (story(before_x), story(before_y));
@@ -146,26 +155,6 @@ pub(super) fn check_pairs(trace: &Trace, stories: &[Story], classes: &Classes) -
                 return broken(Rule::VirtualSynchrony, what);
             }
         }
-    }
-    Ok(())
-}
-
-/// Who comes into a configuration under the name of an earlier life meets nobody there who comes straight from that one.
-fn one_life_at_a_time(
-    trace: &Trace,
-    stories: &[Story],
-    classes: &Classes,
-    a: Place,
-    b: Place,
-) -> Result<(), Violation> {
-    let Some(before) = a.1.checked_sub(1).map(|at| (a.0, at)) else { return Ok(()) };
-    let (x, y) = (&trace.lives[a.0], &trace.lives[b.0]);
-    let namesakes = (0..stories.len()).filter(|&life| life != b.0 && trace.lives[life].own == y.own);
-    let mut places = namesakes.flat_map(|life| (0..stories[life].spans.len()).map(move |at| (life, at)));
-    let class = classes.of(before);
-    if y.own.is_some() && places.any(|place| classes.of(place) == class) {
-        let what = format!("{} comes straight from an earlier life of {}'s name", name(x), name(y));
-        return broken(Rule::TwoLives, what);
     }
     Ok(())
 }

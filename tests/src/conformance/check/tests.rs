@@ -93,14 +93,18 @@ fn broken_ones() -> (Vec<(Rule, &'static [&'static str])>, Vec<(Rule, &'static [
         (Rule::Transitional, &["a [ab] (ac) [a]"]),
         (Rule::Transitional, &["a [abc] (ab) (a)"]),
         (Rule::Transitional, &["a [abc] (ab) [ac]"]),
-        (Rule::Together, &["a [abc] (ab) [ab] +0 a0", "b [abc] (b) [ab] a0"]),
-        (Rule::Together, &["a [ab] [abc] +0 a0", "b [abc] a0"]),
-        (Rule::TwoLives, &["a [ab] b0 (a) [ab] +0 a0", "b [ab] +0 b0 crashed", "B [ab] a0"]),
-        (Rule::VirtualSynchrony, &["a [abc] c0 (ab) [ab] +0 a0", "b [abc] (ab) [ab] a0", "c [abc] +0"]),
+        (Rule::Together, &["a [abc] c0 (ab) [ab] +0 a0", "b [abc] c0 (b) [ab] a0", "c [abc] +0"]),
+        (Rule::Together, &["a [ab] +0 a0 [abc] +1 a1", "b [abc] a1"]),
+        // Another life is taken for the one before.
+        (Rule::Together, &["a [ab] b0 [abc] +0 a0", "b [ab] +0 b0 crashed", "B [abc] a0"]),
+        (
+            Rule::VirtualSynchrony,
+            &["a [abc] c0 c1 (ab) [ab] +0 a0", "b [abc] c0 (ab) [ab] a0", "c [abc] +0 +1"],
+        ),
         // Found two configurations back.
         (
             Rule::VirtualSynchrony,
-            &["a [abc] c0 (ab) [ab] [abd] +0 a0", "b [abc] (ab) [ab] [abd] a0", "c [abc] +0"],
+            &["a [abc] c0 c1 (ab) [ab] [abd] +0 a0", "b [abc] c0 (ab) [ab] [abd] a0", "c [abc] +0 +1"],
         ),
         // What goes before the transitional configuration for one goes before it for all that go on.
         (Rule::VirtualSynchrony, &["a [abc] b0 (ab) [ab] +0 a0", "b [abc] +0 (ab) b0 [ab] a0"]),
@@ -124,7 +128,10 @@ fn broken_ones() -> (Vec<(Rule, &'static [&'static str])>, Vec<(Rule, &'static [
         (Rule::Agreement, &["a [abc] (ab)", "b [abc] (ab)"]),
         (Rule::Agreement, &["a"]),
         (Rule::Delivery, &["a [ab] +0 a0", "b [ab]"]),
-        (Rule::VirtualSynchrony, &["a [abc] c0 (ab) [ab]", "b [abc] (ab) [ab]", "c [abc] +0 crashed"]),
+        (
+            Rule::VirtualSynchrony,
+            &["a [abc] c0 c1 (ab) [ab]", "b [abc] c0 (ab) [ab]", "c [abc] +0 +1 crashed"],
+        ),
     ];
     (now, at_last)
 }
@@ -149,7 +156,11 @@ fn every_rule_is_seen_broken() {
 
 #[test]
 fn what_the_contract_allows_is_not_called_broken() {
-    let sound: [&[&str]; 11] = [
+    let sound: [&[&str]; 13] = [
+        // Back at once under the old name.
+        &["a [ab] b0 (a) [ab] +0 a0", "b [ab] +0 b0 crashed", "B [ab] a0"],
+        // One of them was not told of what was empty.
+        &["a [a] +0 a0 [ab] [abc] +1 a1", "b [b] +0 b0 [abc] a1", "c [abc] a1"],
         &["a [a] [ab] +0 a0 b0", "b [b] [ab] +0 a0 b0"],
         // Delivered in the transitional configuration by those who go on, in the regular one by the other.
         &["a [abc] +0 (ab) a0 [ab]", "b [abc] (ab) a0 [ab]", "c [abc] a0 (c) [c] crashed"],
@@ -174,4 +185,17 @@ fn what_the_contract_allows_is_not_called_broken() {
             assert_eq!(check(&trace(settled, lines)), Ok(()), "{lines:?}, settled {settled}");
         }
     }
+}
+
+#[test]
+fn a_known_departure_is_excepted_and_nothing_else() {
+    // Sent alone, delivered among both, missed by the other.
+    let late = trace(true, &["a [a] +0 [ab] a0 +1 a1", "b [ab] a1"]);
+    let found = check(&late).map_err(|violation| violation.rule);
+    assert_eq!(found, Err(Rule::Delivery));
+    assert_eq!(check_except(&late, Some(Departure::LateMessageMissed)), Ok(()));
+    let in_time = trace(true, &["a [a] [ab] +0 a0", "b [ab]"]);
+    let found =
+        check_except(&in_time, Some(Departure::LateMessageMissed)).map_err(|violation| violation.rule);
+    assert_eq!(found, Err(Rule::Delivery));
 }
