@@ -133,7 +133,9 @@ pub fn check_except(trace: &Trace, departure: Option<Departure>) -> Result<(), V
         None => BTreeSet::new(),
         Some(Departure::LateMessageMissed) => stories.iter().flat_map(|story| &story.late).copied().collect(),
     };
-    stories.iter_mut().for_each(|story| story.pass_over_empty(&but));
+    for story in &mut stories {
+        story.pass_over_empty(&but);
+    }
     let classes = links::link(trace, &stories)?;
     links::check_pairs(trace, &stories, &classes, &but)?;
     order::check(trace, &stories, &classes)?;

@@ -202,7 +202,9 @@ impl Run<'_> {
 
     fn settle(&mut self) -> Result<()> {
         self.harness.calm()?;
-        self.seats.iter_mut().for_each(|seat| seat.stalled = false);
+        for seat in &mut self.seats {
+            seat.stalled = false;
+        }
         if !self.settles()? {
             return Ok(());
         }

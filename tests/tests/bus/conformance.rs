@@ -67,21 +67,18 @@ fn one(seed: u64) -> Result<Trace> {
 
 /// Counts what came of a schedule.
 fn summary(trace: &Trace) -> String {
-    let records = || trace.lives.iter().flat_map(|life| &life.records);
-    let count = |is: fn(&Record) -> bool| records().filter(|record| is(record)).count();
     let mut text = format!("{} lives", trace.lives.len());
-    let kinds: [(&str, fn(&Record) -> bool); 8] = [
-        ("configurations", |record| matches!(record, Record::Configuration { .. })),
-        ("taken", |record| matches!(record, Record::Taken { .. })),
-        ("refused", |record| matches!(record, Record::Refused { .. })),
-        ("delivered", |record| matches!(record, Record::Delivered { .. })),
-        ("room", |record| matches!(record, Record::Room)),
-        ("lost", |record| matches!(record, Record::Lost)),
-        ("left", |record| matches!(record, Record::Left)),
-        ("crashed", |record| matches!(record, Record::Crashed)),
-    ];
-    for (name, is) in kinds {
-        write!(text, ", {} {name}", count(is)).expect("a string can be written to");
-    }
+    let mut count = |what: &str, is: fn(&Record) -> bool| {
+        let records = trace.lives.iter().flat_map(|life| &life.records);
+        let times = records.filter(|record| is(record)).count();
+        write!(text, ", {times} {what}").expect("a string can be written to");
+    };
+    count("configurations", |record| matches!(record, Record::Configuration { .. }));
+    count("taken", |record| matches!(record, Record::Taken { .. }));
+    count("refused", |record| matches!(record, Record::Refused { .. }));
+    count("delivered", |record| matches!(record, Record::Delivered { .. }));
+    count("lost", |record| matches!(record, Record::Lost));
+    count("left", |record| matches!(record, Record::Left));
+    count("crashed", |record| matches!(record, Record::Crashed));
     text
 }

@@ -20,7 +20,9 @@ pub(super) fn check(trace: &Trace, stories: &[Story], classes: &Classes) -> Resu
     let mut before: BTreeMap<Point, usize> = BTreeMap::new();
     for (&point, next) in &after {
         before.entry(point).or_default();
-        next.iter().for_each(|&next| *before.entry(next).or_default() += 1);
+        for &next in next {
+            *before.entry(next).or_default() += 1;
+        }
     }
     let mut free: Vec<Point> = before.iter().filter(|(_, n)| **n == 0).map(|(point, _)| *point).collect();
     while let Some(point) = free.pop() {

@@ -66,9 +66,12 @@ fn trace(settled: bool, lines: &[&str]) -> Trace {
     Trace { lives: lives.collect(), settled }
 }
 
+/// A rule, and a trace in which it is broken.
+type Broken = (Rule, &'static [&'static str]);
+
 /// Broken traces; those of the second list are broken only because nothing more comes.
-fn broken_ones() -> (Vec<(Rule, &'static [&'static str])>, Vec<(Rule, &'static [&'static str])>) {
-    let now: Vec<(Rule, &[&str])> = vec![
+fn broken_ones() -> (Vec<Broken>, Vec<Broken>) {
+    let now: Vec<Broken> = vec![
         (Rule::SelfInclusion, &["a [b]"]),
         (Rule::SelfInclusion, &["a [ab] (b)"]),
         (Rule::Start, &["a (a)"]),
@@ -119,7 +122,7 @@ fn broken_ones() -> (Vec<(Rule, &'static [&'static str])>, Vec<(Rule, &'static [
         (Rule::Invented, &["a [ab] b0", "b [ab]"]),
         (Rule::Invented, &["a [a] a0 +0"]),
     ];
-    let at_last: Vec<(Rule, &[&str])> = vec![
+    let at_last: Vec<Broken> = vec![
         (Rule::SelfDelivery, &["a [a] +0"]),
         (Rule::Flow, &["a [a] full"]),
         (Rule::Flow, &["a [a] absent"]),
