@@ -4,6 +4,7 @@ pub mod bus;
 pub mod cluster;
 pub mod control;
 pub mod counting;
+mod ended;
 pub mod errands;
 pub mod heartbeat;
 pub mod mesh;

@@ -114,7 +114,7 @@ fn write_blocks(
 }
 
 /// Returns a node's answer, or why there is none.
-fn answered(answer: &NodeAnswer) -> Result<&str, String> {
+pub(super) fn answered(answer: &NodeAnswer) -> Result<&str, String> {
     match (&answer.answer, &answer.missing) {
         (_, Some(missing)) => Err(missing.clone()),
         (Some(text), None) => match serde_json::from_str::<Failure>(text) {

@@ -14,10 +14,14 @@ use super::{
     bus::{self, BusHandle},
     control::Query,
     counting::{Report, State},
+    ended::Ended,
     heartbeat,
     mesh::{Dialling, Listening, Mesh},
 };
-use crate::sys::wake::{Sleeper, Wake};
+use crate::sys::{
+    realtime,
+    wake::{Sleeper, Wake},
+};
 use agreed::Agreed;
 use convoy_common::count::Direction;
 use convoy_core::{
@@ -145,14 +149,14 @@ pub fn spawn(
     // The ring is made on its thread; its refusal must reach the daemon before anything else is started.
     let (made, answer) = bounded(1);
     let thread = thread::Builder::new().name("cluster".into()).spawn(move || {
-        let _told = Told(inbox.ends.clone());
+        let _ended = Ended { thread: "cluster", to: inbox.ends.clone() };
         let runtime = match tokio_uring::Runtime::new(tokio_uring::builder().entries(RING_ENTRIES)) {
             Ok(runtime) => runtime,
             Err(error) => return drop(made.send(Err(error))),
         };
         drop(made.send(Ok(())));
         // A busy host must not look dead: heartbeats go before whatever else wants the processor.
-        if let Err(error) = rustix::process::nice(NICE) {
+        if let Err(error) = realtime::run_before_ordinary() {
             tracing::debug!(%error, "the cluster thread runs at ordinary priority; grant CAP_SYS_NICE");
         }
         runtime.block_on(run(plan, listeners, agreement, inbox, taken, sleeper));
@@ -276,17 +280,6 @@ impl Cluster {
     }
 }
 
-/// Tells the daemon that the thread has ended, however it ended.
-struct Told(Sender<&'static str>);
-
-impl Drop for Told {
-    fn drop(&mut self) {
-        if self.0.send("cluster").is_err() {
-            tracing::debug!("the daemon ended before the cluster thread");
-        }
-    }
-}
-
 /// Returns the table that holds the counts of `direction`.
 const fn table_name(direction: Direction) -> &'static str {
     match direction {
@@ -298,7 +291,5 @@ const fn table_name(direction: Direction) -> &'static str {
 /// Longest wait of the daemon for the thread to take new settings.
 /// chosen: it takes microseconds; a thread that is stopped for longer takes them when it goes on.
 const RELOAD_WITHIN: Duration = Duration::from_secs(5);
-/// Priority of the thread against others, as in nice(2).
-const NICE: i32 = -10;
 /// Operations in flight at once: two a connection, two connections a peer, and room to spare.
 const RING_ENTRIES: u32 = 512;

@@ -15,6 +15,7 @@ mod thread;
 
 pub use shared::{Link, PeerBeats, Priority, Snapshot};
 
+use super::ended::Ended;
 use crate::sys::wake::Wake;
 use convoy_core::{
     bounds,
@@ -114,7 +115,7 @@ pub fn spawn(plan: Plan, wake: Wake, ends: Sender<&'static str>) -> io::Result<H
     let shared = link.clone();
     let (ready, is_ready) = bounded(1);
     let thread = Builder::new().name("heartbeat".into()).spawn(move || {
-        let _told = Told(ends);
+        let _ended = Ended { thread: "heartbeat", to: ends };
         thread::run(plan, shared, thread::Outlet { events, wake }, &ready);
     })?;
     // From here on the snapshot has every peer.
@@ -157,17 +158,6 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.join();
-    }
-}
-
-/// Tells the daemon that the thread has ended, however it ended.
-struct Told(Sender<&'static str>);
-
-impl Drop for Told {
-    fn drop(&mut self) {
-        if self.0.send("heartbeat").is_err() {
-            tracing::debug!("the daemon ended before the heartbeat thread");
-        }
     }
 }
 

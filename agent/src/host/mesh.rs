@@ -10,7 +10,6 @@ pub use listen::{CannotListen, Listen, Listeners, Listening, Prepared};
 
 use crate::sys;
 use convoy_core::{
-    group::view::Difference,
     node::{Event, Input, LinkId, Node, Output},
     time::{Instant, Span},
 };
@@ -310,8 +309,7 @@ fn tell(event: &Event) {
             let leader = view.leader().map_or("none", |leader| &*leader.card.name);
             tracing::info!(epoch = view.epoch, leader, members = names, "view");
             for difference in view.differences() {
-                let Difference { name, parameter, theirs, others } = difference;
-                tracing::warn!(node = %name, "{parameter} is {theirs} there and {others} on the others; make it equal");
+                tracing::warn!(node = %difference.name, "{difference}");
             }
         }
         Event::BusLost(why) => tracing::warn!("the bus is lost: {why}"),

@@ -1,14 +1,8 @@
 //! What must be the same on every member, for the members to compare.
 //!
 //! Source: reference section 2.2.
-use super::{NodeName, Settings};
-use convoy_core::{
-    config::{
-        schema::{self, Typed},
-        scopes::Scope,
-    },
-    group::view::Parameter,
-};
+use super::{NodeName, Settings, view::View};
+use convoy_core::{config::schema::Typed, group::view::Parameter};
 use std::{collections::BTreeMap, net::IpAddr};
 
 /// Options of the scope `cluster` on which all members must agree, by name.
@@ -22,16 +16,10 @@ const OPTIONS: &[&str] = &[
 ];
 
 /// Returns the options' values, set or default, as text.
-pub(super) fn values(cluster: Option<Scope<'_>>) -> Vec<(&'static str, String)> {
-    OPTIONS.iter().map(|name| (*name, value(cluster, name))).collect()
-}
-
-fn value(cluster: Option<Scope<'_>>, name: &str) -> String {
-    let Some(row) = schema::option("cluster", name) else { return String::new() };
-    let set =
-        cluster.and_then(|scope| scope.option(name)).and_then(|setting| schema::read(row, setting).ok());
-    let entries = set.or_else(|| schema::default_of(row)).unwrap_or_default();
-    entries.iter().map(|entry| shown(&entry.value)).collect::<Vec<_>>().join(" ")
+pub(super) fn values(cluster: &View<'_>) -> Vec<(&'static str, String)> {
+    let shown =
+        |name: &str| cluster.entries(name).iter().map(|entry| shown(&entry.value)).collect::<Vec<_>>();
+    OPTIONS.iter().map(|name| (*name, shown(name).join(" "))).collect()
 }
 
 /// Equal values give equal texts, however they were written.

@@ -62,7 +62,7 @@ pub(super) fn settings(
         cluster_group: cluster.text("cluster_group").unwrap_or_default(),
         control_group: cluster.text("control_group").unwrap_or_default(),
         subcluster: environment.subcluster().to_owned(),
-        agreed: agreed::values(cluster.scope()),
+        agreed: agreed::values(&cluster),
         heartbeat_interval: interval(cluster.number("heartbeats_per_sec")),
         heartbeat_start_delay: cluster.span("heartbeat_start_delay"),
         debug_level: cluster.level("debug_level"),

@@ -45,21 +45,12 @@ pub struct User {
 
 /// Returns the user with this number, if there is one.
 pub fn user(number: u32) -> Option<User> {
-    let mut entry = std::mem::MaybeUninit::<libc::passwd>::uninit();
-    let mut texts = vec![0_u8; USER_BYTES_MAX];
-    let mut found = std::ptr::null_mut();
-    // SAFETY: all four places outlive the call, and `texts` has the length that is given.
-    let failed = unsafe {
-        libc::getpwuid_r(number, entry.as_mut_ptr(), texts.as_mut_ptr().cast(), texts.len(), &raw mut found)
-    };
-    if failed != 0 || found.is_null() {
-        return None;
-    }
-    // SAFETY: `found` is not null, so the call has filled `entry`.
-    let entry = unsafe { entry.assume_init() };
-    // SAFETY: the name is a text with its end in `texts`, which still lives.
-    let name = unsafe { std::ffi::CStr::from_ptr(entry.pw_name) };
-    Some(User { name: name.to_string_lossy().into_owned(), group: entry.pw_gid })
+    entry(
+        // SAFETY: `entry` says what the four places are.
+        |at, texts, len, found| unsafe { libc::getpwuid_r(number, at, texts, len, found) },
+        |entry: &libc::passwd| (entry.pw_name, entry.pw_gid),
+    )
+    .map(|(name, group)| User { name, group })
 }
 
 /// Returns the names of the groups of a user, the first group among them; a group without a name by its number.
@@ -79,21 +70,34 @@ pub fn groups(user: &User) -> Vec<String> {
 }
 
 fn group_name(number: u32) -> Option<String> {
-    let mut entry = std::mem::MaybeUninit::<libc::group>::uninit();
-    let mut texts = vec![0_u8; USER_BYTES_MAX];
+    entry(
+        // SAFETY: `entry` says what the four places are.
+        |at, texts, len, found| unsafe { libc::getgrgid_r(number, at, texts, len, found) },
+        |entry: &libc::group| (entry.gr_name, ()),
+    )
+    .map(|(name, ())| name)
+}
+
+/// Asks a database for one entry: `ask` is a function such as `getpwuid_r(3)`, and gets the place of the entry, that of its texts
+/// with its length, and that of a pointer, which is null afterwards if there is no such entry. `take` gives the entry's name and
+/// whatever else of it is wanted.
+fn entry<T, U>(
+    ask: impl FnOnce(*mut T, *mut libc::c_char, usize, *mut *mut T) -> libc::c_int,
+    take: impl FnOnce(&T) -> (*mut libc::c_char, U),
+) -> Option<(String, U)> {
+    let mut entry = std::mem::MaybeUninit::<T>::uninit();
+    let mut texts = vec![0_u8; TEXTS_BYTES_MAX];
     let mut found = std::ptr::null_mut();
-    // SAFETY: all four places outlive the call, and `texts` has the length that is given.
-    let failed = unsafe {
-        libc::getgrgid_r(number, entry.as_mut_ptr(), texts.as_mut_ptr().cast(), texts.len(), &raw mut found)
-    };
+    let failed = ask(entry.as_mut_ptr(), texts.as_mut_ptr().cast(), texts.len(), &raw mut found);
     if failed != 0 || found.is_null() {
         return None;
     }
     // SAFETY: `found` is not null, so the call has filled `entry`.
     let entry = unsafe { entry.assume_init() };
-    // SAFETY: the name is a text with its end in `texts`, which still lives.
-    let name = unsafe { std::ffi::CStr::from_ptr(entry.gr_name) };
-    Some(name.to_string_lossy().into_owned())
+    let (name, more) = take(&entry);
+    // SAFETY: the name of an entry is a text with its end in `texts`, which still lives.
+    let name = unsafe { std::ffi::CStr::from_ptr(name) };
+    Some((name.to_string_lossy().into_owned(), more))
 }
 
 /// Asks this process to end as a service manager would.
@@ -102,7 +106,7 @@ pub fn terminate() -> io::Result<()> {
 }
 
 /// Room for all texts about one user or group; one that needs more has no name here. chosen: a group of 4 000 members.
-const USER_BYTES_MAX: usize = 64 << 10;
+const TEXTS_BYTES_MAX: usize = 64 << 10;
 /// Groups of one user; those beyond are left out, which permits less.
 const GROUPS_MAX: usize = 256;
 

@@ -17,6 +17,17 @@ pub fn run_first() -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Gives the calling thread a larger share than ordinary threads have, as nice(2) with [`NICE`].
+///
+/// # Errors
+/// `EPERM` or `EACCES` without `CAP_SYS_NICE`.
+pub fn run_before_ordinary() -> io::Result<()> {
+    rustix::process::nice(NICE)?;
+    Ok(())
+}
+
+/// Priority against ordinary threads, as in nice(2).
+pub const NICE: i32 = -10;
 /// Lowest of the real-time priorities; the kernel's own threads stay before it.
 pub const PRIORITY: i32 = 1;
 

@@ -39,11 +39,6 @@ impl ControlCache {
         (cached.given, cached.token) = (now, Some(token));
     }
 
-    /// Returns the command that is under way under `token`.
-    pub fn line_of(&self, token: Token) -> Option<&str> {
-        self.commands.iter().find(|(_, cached)| cached.token == Some(token)).map(|(line, _)| line.as_str())
-    }
-
     /// All that will come of the command under `token` has come.
     pub fn take(&mut self, token: Token, answers: Vec<Answered>) {
         let Some(cached) = self.commands.values_mut().find(|cached| cached.token == Some(token)) else {

@@ -34,8 +34,6 @@ pub struct Ask {
     pub to: To,
     /// Who gives it: user and node.
     pub caller: String,
-    /// In which form the answer is wanted.
-    pub format: u8,
     /// The command, at most [`COMMAND_BYTES_MAX`](bounds::COMMAND_BYTES_MAX) bytes.
     pub line: String,
     /// Longest wait for answers.
@@ -51,6 +49,16 @@ pub enum To {
     Node(Arc<str>),
 }
 
+impl To {
+    /// Returns the members of a view that are meant.
+    pub fn members<'a>(&self, view: &'a View) -> impl Iterator<Item = &'a Member> {
+        view.members.values().filter(move |member| match self {
+            Self::Group(group) => member.card.is_in(group),
+            Self::Node(name) => member.card.name.eq_ignore_ascii_case(name),
+        })
+    }
+}
+
 /// A command to carry out here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Errand {
@@ -60,8 +68,6 @@ pub struct Errand {
     pub id: u64,
     /// Who gives it: user and node.
     pub caller: String,
-    /// In which form the answer is wanted.
-    pub format: u8,
     /// The command.
     pub line: String,
 }
@@ -158,7 +164,7 @@ impl Questions {
         if ask.line.len() > bounds::COMMAND_BYTES_MAX {
             return Err(alloc::format!("a command has at most {} bytes", bounds::COMMAND_BYTES_MAX));
         }
-        if members(view, &ask.to).next().is_none() {
+        if ask.to.members(view).next().is_none() {
             let names = view.members.values().map(|member| &*member.card.name).collect::<Vec<_>>().join(", ");
             return Err(match &ask.to {
                 To::Node(name) => {
@@ -175,7 +181,7 @@ impl Questions {
             To::Group(group) => Target::Group(group),
             To::Node(name) => Target::Node(name),
         };
-        let command = Command { id, target, caller: &ask.caller, format: ask.format, line: &ask.line };
+        let command = Command { id, target, caller: &ask.caller, line: &ask.line };
         self.outputs.push_back(Output::Multicast(Agreed::Command(command).emit()));
         let until = now + ask.within;
         self.asked.insert(id, Asked { token: ask.token, to: ask.to.clone(), until, answers: None });
@@ -200,9 +206,9 @@ impl Questions {
             let late = |member: &Member| {
                 (member.id, Answered { node: member.card.name.clone(), outcome: Outcome::Late })
             };
-            asked.answers = Some(members(view, &asked.to).map(late).collect());
+            asked.answers = Some(asked.to.members(view).map(late).collect());
         }
-        if !members(view, &to).any(|member| member.id == view.own) {
+        if !to.members(view).any(|member| member.id == view.own) {
             return;
         }
         if self.errands.len() >= bounds::EXECUTING_MAX {
@@ -214,7 +220,6 @@ impl Questions {
             asker: sender,
             id: command.id,
             caller: command.caller.into(),
-            format: command.format,
             line: command.line.into(),
         }));
     }
@@ -310,13 +315,6 @@ impl Questions {
         };
         self.outputs.push_back(output);
     }
-}
-
-fn members<'a>(view: &'a View, to: &To) -> impl Iterator<Item = &'a Member> {
-    view.members.values().filter(move |member| match to {
-        To::Group(group) => member.card.is_in(group),
-        To::Node(name) => member.card.name.eq_ignore_ascii_case(name),
-    })
 }
 
 fn in_order(answers: BTreeMap<MemberId, Answered>) -> Vec<Answered> {

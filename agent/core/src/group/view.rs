@@ -5,7 +5,7 @@
 //! view they share after the merge has a larger epoch than both.
 use super::bus::MemberId;
 use alloc::{collections::BTreeMap, format, string::String, sync::Arc, vec::Vec};
-use core::{cmp::Reverse, net::SocketAddr};
+use core::{cmp::Reverse, fmt, net::SocketAddr};
 
 /// What a member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +83,13 @@ pub struct Difference {
     pub others: Arc<str>,
 }
 
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, parameter, theirs, others } = self;
+        write!(f, "{parameter} is {theirs} on {name} and {others} on the others; make it equal")
+    }
+}
+
 impl Parameter {
     /// Returns the parameter with this value.
     pub fn new(name: &str, value: &str) -> Self {
@@ -132,11 +139,6 @@ impl View {
     /// Returns the members with a node name; more than one if two processes use it.
     pub fn named(&self, name: &str) -> impl Iterator<Item = &Member> {
         self.members.values().filter(move |member| member.card.name.eq_ignore_ascii_case(name))
-    }
-
-    /// Returns the members of a group.
-    pub fn group(&self, group: &str) -> impl Iterator<Item = &Member> {
-        self.members.values().filter(move |member| member.card.is_in(group))
     }
 
     /// Returns a number that is the same for all who hold this view, and another for every other view.

@@ -9,7 +9,7 @@ use crate::{
         bus::{self, MemberId},
         membership,
         questions::{self, Answered, Ask, Token},
-        view::{Card, View},
+        view::View,
     },
     time::Instant,
     wire::Agreed,
@@ -25,11 +25,6 @@ impl Node {
     /// Tells whether the members of the bus are still to agree on who they are.
     pub fn is_forming(&self) -> bool {
         self.membership.view().is_some() && !self.membership.is_settled()
-    }
-
-    /// Returns who this node says it is.
-    pub fn card(&self) -> &Card {
-        self.membership.own()
     }
 
     /// Returns what has come so far of a command that was given to members.

@@ -4,7 +4,7 @@
 //!  magic "CB", version u8 (1), kind u8, then by kind:
 //!     1  introduction  epoch u64, since u64, card
 //!     2  change        card
-//!     3  command       id u64, target u8, target text, caller text, format u8, line text
+//!     3  command       id u64, target u8, target text, caller text, line text
 //!     4  answer        host u32, process u32, id u64, code u8, lines
 //!
 //!  card       role u8, incarnation u64, name text, subcluster text, version text, address, groups u8 and as many
@@ -66,8 +66,6 @@ pub struct Command<'a> {
     pub target: Target<'a>,
     /// Who gives it, for authorization and the log: user and node.
     pub caller: &'a str,
-    /// In which form the answer is wanted.
-    pub format: u8,
     /// The command.
     pub line: &'a str,
 }
@@ -106,7 +104,6 @@ impl<'a> Agreed<'a> {
                 id: payload.u64()?,
                 target: payload.target()?,
                 caller: payload.text("caller", bounds::CALLER_BYTES_MAX)?,
-                format: payload.u8()?,
                 line: payload.text("line", bounds::COMMAND_BYTES_MAX)?,
             }),
             4 => Self::Answer {
@@ -136,7 +133,7 @@ impl<'a> Agreed<'a> {
                 out.push(2);
                 put_card(&mut out, card);
             }
-            Self::Command(Command { id, target, caller, format, line }) => {
+            Self::Command(Command { id, target, caller, line }) => {
                 out.push(3);
                 out.extend_from_slice(&id.to_le_bytes());
                 let (code, name) = match target {
@@ -146,7 +143,6 @@ impl<'a> Agreed<'a> {
                 out.push(code);
                 put_text(&mut out, name, bounds::NAME_BYTES_MAX);
                 put_text(&mut out, caller, bounds::CALLER_BYTES_MAX);
-                out.push(*format);
                 put_text(&mut out, line, bounds::COMMAND_BYTES_MAX);
             }
             Self::Answer { to, id, code, text } => {
@@ -287,7 +283,6 @@ mod tests {
             id: 3,
             target: Target::Group("ec_console"),
             caller: "root@mx1",
-            format: 1,
             line: "cluster membership",
         };
         let manager =

@@ -1,10 +1,10 @@
 //! What answers look like in the console: the reference's formats, column by column.
 use super::{
-    super::{Failed, Style, config::render_config, parse, render, words::span},
+    super::{Failed, Style, all::answered, config::render_config, parse, render, words::span},
     ask::{self, Ask},
 };
 use crate::host::control::shape::{
-    Failure, SharedList, SharedShow, Status,
+    SharedList, SharedShow, Status,
     all::{AllAnswers, NodeAnswer},
     authz::{self, OwnRequest},
     cluster::{ClusterInfo, MemberInfo},
@@ -139,15 +139,7 @@ fn shared_show(show: &SharedShow, cluster: Option<&ClusterInfo>, to: &mut impl W
     };
     writeln!(to, "lazy, snapped {} '{}', view '{view}'", show.kind, show.object)?;
     for entry in &show.entries {
-        let prefix = &entry.prefix;
-        let bits = if prefix.contains('/') {
-            ""
-        } else if prefix.contains(':') {
-            "/128"
-        } else {
-            "/32"
-        };
-        writeln!(to, "{:>7}{:25}{prefix}{bits}", entry.current, "")?;
+        writeln!(to, "{:>7}{:25}{}", entry.current, "", entry.prefix)?;
     }
     Ok(())
 }
@@ -161,13 +153,13 @@ fn collected(words: &[String], all: &AllAnswers, style: Style, to: &mut impl Wri
             writeln!(to)?;
         }
         writeln!(to, "{}", heading(answer))?;
-        let (Some(line), Some(text)) = (&line, &answer.answer) else { continue };
-        if let Ok(failure) = serde_json::from_str::<Failure>(text) {
-            writeln!(to, "{}", failure.error)?;
-            continue;
+        match (&line, answered(answer)) {
+            // The heading has said it.
+            _ if answer.missing.is_some() => {}
+            (_, Err(why)) => writeln!(to, "{why}")?,
+            (Some(line), Ok(text)) => write(line, &ask::of(line, "")?, text, None, style, to)?,
+            (None, Ok(_)) => {}
         }
-        let asked = ask::of(line, "")?;
-        write(line, &asked, text, None, style, to)?;
     }
     if all.answers.is_empty() {
         writeln!(to, "no node has answered yet; see: show cluster membership")?;

@@ -175,7 +175,7 @@ impl Corosync {
         Some(Trouble::Deaf { port: self.written.settings.port, said })
     }
 
-    /// Does the same for one that does not answer any more, and whose end may take a moment still.
+    /// Does what [`look`](Self::look) does for one that does not answer any more, and whose end may take a moment still.
     pub(super) fn look_at_end(&mut self) -> Option<Trouble> {
         wait(self.child.ended_fd(), END_WITHIN);
         self.look()

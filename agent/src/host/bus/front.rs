@@ -4,7 +4,7 @@ use super::{
     engine::Engine,
     shared::{Incoming, Outgoing, Queues, Shared, Spell, weight},
 };
-use crate::sys::wake::Wake;
+use crate::sys::{realtime, wake::Wake};
 use convoy_core::{
     bounds,
     group::bus::{Bus, Event, MemberId, Unsent},
@@ -56,7 +56,7 @@ impl Front {
             move || {
                 let _running: Sender<()> = running;
                 // A busy host must not look dead: agreement goes before whatever else wants the processor.
-                if let Err(error) = rustix::process::nice(NICE) {
+                if let Err(error) = realtime::run_before_ordinary() {
                     tracing::debug!(%error, "the bus thread runs at ordinary priority; grant CAP_SYS_NICE");
                 }
                 Engine::new(Queues { shared, outgoing, incoming }).run();
@@ -176,8 +176,6 @@ impl Drop for Front {
 
 /// One look of the bus thread delivers a loss, and both configurations of a change, although the queue is full.
 const EVENTS_SPARE: usize = 8;
-/// Priority of the thread against others, as in nice(2); that of the cluster thread.
-const NICE: i32 = -10;
 /// libcpg puts a message of up to 1 MiB on the stack when it dispatches, and 64 KiB when it sends.
 const STACK_BYTES: usize = 4 << 20;
 /// chosen: a corosync in order ends in 40 ms, and gets two seconds before it is killed.

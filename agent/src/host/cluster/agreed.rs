@@ -132,6 +132,14 @@ impl Agreed {
         bus.join();
     }
 
+    /// Returns a token under which answers are for whoever `asked` says.
+    fn expect(&self, asked: Asked) -> Token {
+        let token = self.tokens.get() + 1;
+        self.tokens.set(token);
+        self.asked.borrow_mut().insert(token, asked);
+        token
+    }
+
     /// Carries out what the node wants of the bus.
     pub(super) fn carry_out(&self, output: Output, now: Instant) {
         match output {
@@ -249,9 +257,9 @@ impl Cluster {
             Some(node) => To::Node(node.as_str().into()),
             None => To::Group(self.nodes_group()),
         };
-        let asked = Asked::Client { since: self.mesh.now(), reply: query.reply.clone() };
+        let token = self.agreed.expect(Asked::Client { since: self.mesh.now(), reply: query.reply.clone() });
         let within = Span::from_ms(request.within_ms.min(WITHIN_MS_MAX));
-        self.ask_members(asked, to, &query.caller, request.line.clone(), within);
+        self.ask_members(token, to, &query.caller, request.line.clone(), within);
     }
 
     /// Gives a command to members; their answers are collected.
@@ -266,14 +274,7 @@ impl Cluster {
             let Some(view) = node.view() else {
                 return Err(Failure::new("this manager is on no bus now; see: convoy status"));
             };
-            view.members
-                .values()
-                .filter(|member| match &to {
-                    To::Node(name) => member.card.name.eq_ignore_ascii_case(name),
-                    To::Group(group) => member.card.is_in(group),
-                })
-                .map(|member| member.card.name.to_string())
-                .collect::<Vec<_>>()
+            to.members(view).map(|member| member.card.name.to_string()).collect::<Vec<_>>()
         };
         if nodes.is_empty() {
             let whom = match &to {
@@ -283,9 +284,10 @@ impl Cluster {
             return Err(Failure::new(format!("{whom}; see: show cluster membership")));
         }
         tracing::info!(caller, command = request.command, nodes = nodes.len(), "a command is broadcast");
-        self.ask_members(Asked::Cache, to, caller, request.line.clone(), COLLECTED_WITHIN);
-        let token = self.agreed.tokens.get();
+        let token = self.agreed.expect(Asked::Cache);
+        // Before it is given: if it is refused at once, that is an answer to it.
         self.agreed.cache.borrow_mut().give(self.mesh.now(), &request.command, token);
+        self.ask_members(token, to, caller, request.line.clone(), COLLECTED_WITHIN);
         Ok(Answer::Sent(Sent { nodes }))
     }
 
@@ -320,12 +322,9 @@ impl Cluster {
         Answer::Flushed(Flushed { commands: self.agreed.cache.borrow_mut().flush() })
     }
 
-    fn ask_members(&self, asked: Asked, to: To, caller: &str, line: String, within: Span) {
-        let token = self.agreed.tokens.get() + 1;
-        self.agreed.tokens.set(token);
-        self.agreed.asked.borrow_mut().insert(token, asked);
+    fn ask_members(&self, token: Token, to: To, caller: &str, line: String, within: Span) {
         let caller = format!("{caller}@{}", self.mesh.node().settings().name);
-        self.mesh.feed(Input::Ask(Ask { token, to, caller, format: REQUEST, line, within }));
+        self.mesh.feed(Input::Ask(Ask { token, to, caller, line, within }));
     }
 
     pub(super) fn take_done(&self, done: &Done) {
@@ -342,8 +341,6 @@ impl Cluster {
 
 /// Events of the bus taken before sockets and timers get their turn.
 const EVENTS_A_TURN: usize = 64;
-/// The form of commands and answers on the bus: requests of the control socket and their lines of JSON.
-const REQUEST: u8 = 1;
 /// Time in which the answers to a command that is broadcast are collected.
 const COLLECTED_WITHIN: Span = Span::from_secs(30);
 /// Longest wait for the answers of members, as long as a control client is waited for.

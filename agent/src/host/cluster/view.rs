@@ -12,7 +12,7 @@ use convoy_core::{
     group::{
         bus::Event,
         contradiction::{Claim, contradictions},
-        view::{Difference, Member, Role, View},
+        view::{Member, Role, View},
     },
     node::{Input, Node},
 };
@@ -40,7 +40,7 @@ impl Cluster {
         let mut troubles = trouble.into_iter().collect::<Vec<_>>();
         // Without an engine that others are on there is nothing to agree on with them.
         if let Some(view) = node.view().filter(|_| self.engine() != "solo") {
-            troubles.extend(view.differences().iter().map(difference));
+            troubles.extend(view.differences().iter().map(ToString::to_string));
             let claims = self.heartbeats.snapshot().peers.iter().map(claim).collect::<Vec<_>>();
             let (since, now) = (self.agreed.view_since(), self.heartbeats.now());
             troubles.extend(contradictions(view, since, &claims, now));
@@ -101,15 +101,10 @@ fn member_rows(view: &View) -> Vec<MemberInfo> {
             address: address(card.address.filter(|_| card.role == Role::Node)),
             groups: card.groups.iter().map(ToString::to_string).collect(),
             since: member.since,
-            differs: own.map(difference).collect(),
+            differs: own.map(ToString::to_string).collect(),
         }
     };
     view.members.values().map(row).collect()
-}
-
-fn difference(difference: &Difference) -> String {
-    let Difference { name, parameter, theirs, others } = difference;
-    format!("{parameter} is {theirs} on {name} and {others} on the others; make it equal")
 }
 
 fn claim(beats: &PeerBeats) -> Claim {

@@ -324,9 +324,9 @@ fn run_first() -> Priority {
         }
         Err(error) => error,
     };
-    match rustix::process::nice(NICE) {
-        Ok(_) => {
-            tracing::info!(%refused, nice = NICE, "heartbeats run before ordinary threads, not at real-time priority");
+    match realtime::run_before_ordinary() {
+        Ok(()) => {
+            tracing::info!(%refused, nice = realtime::NICE, "heartbeats run before ordinary threads, not at real-time priority");
             Priority::Nice
         }
         Err(error) => {
@@ -351,7 +351,5 @@ const DATAGRAM_BYTES: usize = beat::BYTES_MAX + 1;
 const RETRY: Span = Span::from_ms(1);
 /// Pause before sockets that could not be had are asked for again.
 const REOPEN: Span = Span::from_secs(1);
-/// Priority against others where real time is refused, as in nice(2).
-const NICE: i32 = -10;
 
 const _: () = assert!(bounds::NODES_MAX <= u64::BITS as usize);

@@ -33,7 +33,7 @@ fn view(own: MemberId) -> View {
 
 fn ask(token: Token, to: To) -> Ask {
     let within = Span::from_ms(100);
-    Ask { token, to, caller: "root@a".into(), format: 0, line: "version".into(), within }
+    Ask { token, to, caller: "root@a".into(), line: "version".into(), within }
 }
 
 fn nodes() -> To {
@@ -146,7 +146,7 @@ fn too_many_commands_are_refused_here_and_answered_with_busy_there() {
     assert!(matches!(outputs.last(), Some(Output::Refused(64, why)) if why.contains("64 commands")));
     let mut b = Questions::default();
     for id in 0..=bounds::EXECUTING_MAX as u64 {
-        let command = Command { id, target: Target::Node("b"), caller: "", format: 0, line: "version" };
+        let command = Command { id, target: Target::Node("b"), caller: "", line: "version" };
         b.on_command(A, &command, &view(B));
     }
     let last = drain(&mut b).pop().map(|output| message(&[output])).unwrap();
