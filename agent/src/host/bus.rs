@@ -19,6 +19,7 @@ mod files;
 mod front;
 mod key;
 mod membership;
+mod pending;
 mod shared;
 
 use crate::sys::wake::Wake;
