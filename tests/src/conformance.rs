@@ -20,7 +20,7 @@ mod schedule;
 mod trace;
 pub mod worker;
 
-pub use check::{Departure, Rule, Violation, check, check_except};
+pub use check::{Rule, Violation, check};
 pub use engines::{Alone, Modelled};
 pub use harness::{Faults, Harness};
 pub use message::Tag;

@@ -109,37 +109,14 @@ fn broken<T>(rule: Rule, what: String) -> Result<T, Violation> {
 /// # Errors
 /// The first rule found broken.
 pub fn check(trace: &Trace) -> Result<(), Violation> {
-    check_except(trace, None)
-}
-
-/// A way in which an engine is known not to keep the contract, so that everything else can be checked still.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Departure {
-    /// A message that waits in the engine while its sender comes together with others may be missed by those. Corosync
-    /// cuts messages into frames: of one whose first frames went to the old ring, who comes from elsewhere has only the
-    /// rest. (`exec/totempg.c` of corosync 3.1 throws that away, as it must.)
-    LateMessageMissed,
-}
-
-/// Tells whether a run kept the contract but for this.
-///
-/// # Errors
-/// The first rule found broken otherwise.
-pub fn check_except(trace: &Trace, departure: Option<Departure>) -> Result<(), Violation> {
     let sent = Sent::of(trace);
     let mut stories: Vec<Story> =
         trace.lives.iter().map(|life| Story::of(life, &sent)).collect::<Result<_, _>>()?;
-    let but: BTreeSet<Tag> = match departure {
-        None => BTreeSet::new(),
-        Some(Departure::LateMessageMissed) => stories.iter().flat_map(|story| &story.late).copied().collect(),
-    };
-    for story in &mut stories {
-        story.pass_over_empty(&but);
-    }
+    stories.iter_mut().for_each(Story::pass_over_empty);
     let classes = links::link(trace, &stories)?;
-    links::check_pairs(trace, &stories, &classes, &but)?;
+    links::check_pairs(trace, &stories, &classes)?;
     order::check(trace, &stories, &classes)?;
-    if trace.settled { check_end(trace, &stories, &but) } else { Ok(()) }
+    if trace.settled { check_end(trace, &stories) } else { Ok(()) }
 }
 
 /// Every message that was taken: by which life, and its length.
@@ -165,8 +142,7 @@ fn name(life: &Life) -> String {
 }
 
 /// What must have come to pass in a run that ended in peace.
-fn check_end(trace: &Trace, stories: &[Story], but: &BTreeSet<Tag>) -> Result<(), Violation> {
-    let counts = |tag: &&Tag| !but.contains(tag);
+fn check_end(trace: &Trace, stories: &[Story]) -> Result<(), Violation> {
     let present = || trace.lives.iter().zip(stories).filter(|(life, _)| !life.has_ended());
     for (life, story) in present() {
         if let Some(tag) = story.taken.iter().find(|tag| !story.own_delivered.contains(tag)) {
@@ -189,9 +165,7 @@ fn check_end(trace: &Trace, stories: &[Story], but: &BTreeSet<Tag>) -> Result<()
         };
         match first {
             None => first = Some((life, last)),
-            Some((other, span))
-                if !span.regular.iter().filter(counts).eq(last.regular.iter().filter(counts)) =>
-            {
+            Some((other, span)) if span.regular != last.regular => {
                 let (a, b) = (name(other), name(life));
                 return broken(
                     Rule::Delivery,

@@ -2,7 +2,7 @@
 use super::{Rule, Story, Violation, broken, list, name, story::Span};
 use crate::conformance::{Tag, Trace};
 use convoy_core::group::bus::MemberId;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// A configuration as one life saw it: the life and its place among that life's.
 pub(super) type Place = (usize, usize);
@@ -110,13 +110,8 @@ fn sound(trace: &Trace, stories: &[Story], classes: &Classes) -> Result<(), Viol
     Ok(())
 }
 
-/// Checks what those who came into a configuration must agree on; on messages `but` for these.
-pub(super) fn check_pairs(
-    trace: &Trace,
-    stories: &[Story],
-    classes: &Classes,
-    but: &BTreeSet<Tag>,
-) -> Result<(), Violation> {
+/// Checks what those who came into a configuration must agree on.
+pub(super) fn check_pairs(trace: &Trace, stories: &[Story], classes: &Classes) -> Result<(), Violation> {
     for class in classes.shared(stories) {
         for (&a, &b) in pairs(&class) {
             let (x, y) = (&trace.lives[a.0], &trace.lives[b.0]);
@@ -135,13 +130,7 @@ pub(super) fn check_pairs(
                 let what = format!("{} came with {one:?}, {} with {other:?}", name(x), name(y));
                 return broken(Rule::Together, what);
             }
-            let same = |one: &[Tag], other: &[Tag]| {
-                let counts = |tag: &&Tag| !but.contains(tag);
-                one.iter().filter(counts).eq(other.iter().filter(counts))
-            };
-            if !same(&before_x.regular, &before_y.regular)
-                || !same(&before_x.in_transitional, &before_y.in_transitional)
-            {
+            if before_x.regular != before_y.regular || before_x.in_transitional != before_y.in_transitional {
                 let story =
                     |span: &Span| format!("{} | {}", list(&span.regular), list(&span.in_transitional));
                 let (one, other) = (story(before_x), story(before_y));

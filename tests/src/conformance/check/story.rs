@@ -36,13 +36,9 @@ pub(super) struct Story {
     refusals: usize,
     /// For each message taken, the last that was delivered before.
     pub(super) known: Vec<(Option<Tag>, Tag)>,
-    /// Messages that came back in a later configuration than that in which they were taken, or never.
-    pub(super) late: BTreeSet<Tag>,
     ended: bool,
     delivered: BTreeSet<Tag>,
     last: Option<Tag>,
-    /// How many configurations there had been when a message was taken.
-    taken_in: BTreeMap<Tag, usize>,
     /// The last message of each life that was heard of.
     heard: BTreeMap<(u16, u16), Heard>,
 }
@@ -65,9 +61,9 @@ impl Story {
         Ok(story)
     }
 
-    /// Forgets the configurations in which nothing was delivered `but` these messages, other than the last: others may not have been told of
+    /// Forgets the configurations in which nothing was delivered, other than the last: others may not have been told of
     /// them. Who came together through such a one went on together into it and out of it.
-    pub(super) fn pass_over_empty(&mut self, but: &BTreeSet<Tag>) {
+    pub(super) fn pass_over_empty(&mut self) {
         let all = std::mem::take(&mut self.spans);
         let count = all.len();
         let mut passed: Option<BTreeSet<MemberId>> = None;
@@ -75,8 +71,7 @@ impl Story {
             if let Some(passed) = passed.take() {
                 span.together = span.together.intersection(&passed).copied().collect();
             }
-            let mut messages = span.regular.iter().chain(&span.in_transitional);
-            if at + 1 < count && messages.all(|tag| but.contains(tag)) {
+            if at + 1 < count && span.regular.is_empty() && span.in_transitional.is_empty() {
                 passed = Some(span.together);
             } else {
                 self.spans.push(span);
@@ -95,8 +90,6 @@ impl Story {
                     return broken(Rule::Size, format!("{}: {len} bytes were taken", name(life)));
                 }
                 self.taken.push(*tag);
-                self.late.insert(*tag);
-                self.taken_in.insert(*tag, self.spans.len());
                 self.known.push((self.last, *tag));
             }
             Record::Refused { why: Unsent::Full, .. } => {
@@ -218,9 +211,6 @@ impl Story {
                 return broken(Rule::Invented, format!("{} got its own {tag} before it sent it", name(life)));
             }
             self.own_delivered.insert(tag);
-            if self.taken_in.get(&tag) == Some(&self.spans.len()) {
-                self.late.remove(&tag);
-            }
         }
         let Some(span) = self.spans.last_mut() else {
             return broken(Rule::Start, format!("{} got {tag} before any configuration", name(life)));
