@@ -19,6 +19,7 @@ mod files;
 mod front;
 mod key;
 mod membership;
+mod memory;
 mod pending;
 mod shared;
 
