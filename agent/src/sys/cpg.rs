@@ -58,7 +58,12 @@ pub enum Delivery {
     },
     /// Nodes came or went, and all changes that follow from it have been delivered: this ring holds from here on. Also
     /// the one that holds when this process joins, beside the change that says so and before any message.
-    Ring(Ring),
+    Ring {
+        /// Which.
+        ring: Ring,
+        /// The numbers of its nodes.
+        nodes: Vec<u32>,
+    },
 }
 
 /// Why corosync did not do it.
@@ -249,8 +254,10 @@ unsafe extern "C" fn take_change(
     TAKEN.set(Some(Delivery::Change { members: processes(members), left: processes(left), by_nodes }));
 }
 
-unsafe extern "C" fn take_ring(_: Handle, ring: RingId, _: u32, _: *const u32) {
-    TAKEN.set(Some(Delivery::Ring(Ring { node: ring.node, sequence: ring.sequence })));
+unsafe extern "C" fn take_ring(_: Handle, ring: RingId, nodes_len: u32, nodes: *const u32) {
+    // SAFETY: the library passes an array of this length and leaves it alone until this returns.
+    let nodes = unsafe { array(nodes, nodes_len as usize) }.to_vec();
+    TAKEN.set(Some(Delivery::Ring { ring: Ring { node: ring.node, sequence: ring.sequence }, nodes }));
 }
 
 /// Returns an array that C gives by address and length; where there is nothing the address may be anything.

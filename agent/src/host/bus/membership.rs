@@ -171,14 +171,15 @@ impl Membership {
                 let members = members.iter().copied().map(member).collect();
                 self.changes.change(members, left.iter().copied().map(member), *by_nodes)
             }
-            // No message is delivered in the middle of a change.
-            Delivery::Ring(_) | Delivery::Message { .. } => self.changes.settle(),
+            Delivery::Ring { nodes, .. } => self.changes.ring(nodes.iter().copied()),
+            // None is delivered in the middle of a change.
+            Delivery::Message { .. } => Vec::new(),
         };
         let any = self.tell(told, queues);
         let entered = std::mem::replace(&mut self.entered, !was_member && self.changes.is_member());
         match delivery {
             Delivery::Change { .. } => Ok(any),
-            Delivery::Ring(ring) => {
+            Delivery::Ring { ring, .. } => {
                 // The ring that holds at a join is told beside it. If that is told of again, it was not in force yet: the
                 // others went by the one before, and this process passed over what was sent in that.
                 let known = !self.pending.enter(ring);
