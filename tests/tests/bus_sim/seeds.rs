@@ -48,38 +48,45 @@ fn seeds() -> (Range<u64>, bool) {
 }
 
 /// Checks a seed, with and without the numbers.
-fn check_seed(seed: u64) -> Coverage {
+///
+/// # Errors
+/// What was broken and how to see it again; the trace too if only one seed is run.
+fn check_seed(seed: u64) -> Result<Coverage, String> {
     let (trace, coverage) = modelled(seed, None);
     let bare = without_numbers(trace.clone());
     for trace in [&trace, &bare] {
-        if let Err(violation) = check(trace) {
-            if std::env::var_os("CONVOY_BUS_SEED").is_some() {
-                trace.lives.iter().for_each(|life| println!("{life}"));
-            }
-            panic!(
-                "seed {seed}: {violation}\nreplay with: \
+        check(trace).map_err(|violation| {
+            let one = std::env::var_os("CONVOY_BUS_SEED").is_some();
+            let lives: String = trace.lives.iter().filter(|_| one).map(ToString::to_string).collect();
+            format!(
+                "{lives}seed {seed}: {violation}\nreplay with: \
                  CONVOY_BUS_SEED={seed} cargo test -p convoy-tests --test bus_sim seeds"
-            );
-        }
+            )
+        })?;
     }
-    coverage
+    Ok(coverage)
 }
 
 #[test]
 fn the_model_keeps_the_contract_and_does_all_that_it_allows() {
     let (seeds, all) = seeds();
     let workers = thread::available_parallelism().map_or(1, usize::from);
-    let runs: Vec<Coverage> = thread::scope(|scope| {
+    let runs: Vec<Result<Coverage, String>> = thread::scope(|scope| {
         let share = |n: usize| seeds.clone().skip(n).step_by(workers);
         let threads: Vec<_> =
             (0..workers).map(|n| scope.spawn(move || share(n).map(check_seed).collect::<Vec<_>>())).collect();
-        let join = |thread: thread::ScopedJoinHandle<'_, Vec<Coverage>>| {
+        let join = |thread: thread::ScopedJoinHandle<'_, Vec<Result<Coverage, String>>>| {
             thread.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause))
         };
         threads.into_iter().flat_map(join).collect()
     });
     let mut coverage = Coverage::default();
-    runs.iter().for_each(|run| coverage.add(run));
+    for run in &runs {
+        match run {
+            Ok(run) => coverage.add(run),
+            Err(broken) => panic!("{broken}"),
+        }
+    }
     for what in Happened::ALL {
         println!("{:>9} {what:?}", coverage.of(what));
         assert!(!all || coverage.of(what) > 0, "in {} runs it never happened: {what:?}", runs.len());

@@ -121,11 +121,18 @@ impl Spoil {
                 members.insert(MemberId { host: 99, process: 99 });
             }
             (Self::ForgetSelf, Record::Configuration { members, .. }) => {
-                members.retain(|&member| Some(member) != own)
+                members.retain(|&member| Some(member) != own);
             }
             (Self::AfterEnd, _) => records.push(Record::Room),
-            (Self::Garble | Self::WrongSender | Self::NeverSent, _)
-            | (Self::ForgetMember | Self::AddMember | Self::ForgetSelf, _) => {}
+            (
+                Self::Garble
+                | Self::WrongSender
+                | Self::NeverSent
+                | Self::ForgetMember
+                | Self::AddMember
+                | Self::ForgetSelf,
+                _,
+            ) => {}
         }
     }
 }

@@ -58,9 +58,8 @@ impl Pending {
     /// Cuts the end off a message and returns whether it is the user's, and sent in this ring.
     pub(super) fn read(&self, bytes: &mut Vec<u8>) -> bool {
         let Some(at) = bytes.len().checked_sub(END_LEN) else { return false };
-        let ends = Some(bytes.split_off(at).as_slice())
-            == self.end(Purpose::User).as_ref().map(<[u8; END_LEN]>::as_slice);
-        ends
+        let found = bytes.split_off(at);
+        self.end(Purpose::User).is_some_and(|end| found == end)
     }
 
     /// Returns the next message that must go before anything newer.
