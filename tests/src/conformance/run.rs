@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 /// must get.
 ///
 /// # Errors
-/// When the harness fails. What the engine does wrong is in the trace, for [`check`](super::check).
+/// When the harness fails. What the engine does wrong is in the trace, for [`check`](super::check()).
 pub fn run(harness: &mut dyn Harness, schedule: &Schedule) -> Result<Trace> {
     let seats = (0..harness.seats()).map(|_| Seat::default()).collect();
     let mut run = Run { harness, lives: Vec::new(), seats };
