@@ -5,3 +5,4 @@ pub mod failover;
 pub mod haproxy;
 pub mod keepalived;
 pub mod node;
+pub mod vips;

@@ -30,6 +30,7 @@ mod process;
 mod require;
 mod sockets;
 pub mod traffic;
+mod vips;
 mod wait;
 pub mod witness;
 
@@ -45,4 +46,5 @@ pub use process::Process;
 pub use require::{lacking, report_skip};
 pub use rustix::process::Signal;
 pub use sockets::Direction;
+pub use vips::VipOptions;
 pub use wait::until;

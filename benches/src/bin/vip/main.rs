@@ -15,7 +15,7 @@ use convoy_benches::{
     args::Args,
     peers::{
         failover::{self, Failover},
-        keepalived,
+        keepalived, vips,
     },
     table::Table,
 };
@@ -55,6 +55,7 @@ struct Flags {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Peer {
     Keepalived,
+    Convoy,
 }
 
 impl Peer {
@@ -67,6 +68,7 @@ impl Peer {
     ) -> Result<Box<dyn Failover + 'a>> {
         match self {
             Self::Keepalived => Ok(Box::new(keepalived::Cluster::start(lab, addresses, interval)?)),
+            Self::Convoy => Ok(Box::new(vips::Cluster::start(lab, addresses, interval)?)),
         }
     }
 }
