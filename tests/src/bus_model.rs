@@ -52,10 +52,11 @@ pub enum Defect {
     Unread,
     /// What waits to be sent is forgotten at a change.
     ForgottenQueue,
-    /// A restarted process with its old number is taken for the one that died.
+    /// A process that is back under its old name is said to have gone on with the others: another life, or one that has
+    /// been elsewhere.
     OldNumber,
-    /// Messages are placed into a configuration that some have left already, and those read on in it.
-    ReadOn,
+    /// What is behind the hole is not discarded, but delivered after the change.
+    Late,
 }
 
 /// The world. Clones are the same world.

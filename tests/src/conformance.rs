@@ -11,11 +11,19 @@
 //! Source: the contract in `convoy_core::group::bus`; Moser, Amir, Melliar-Smith, Agarwal, "Extended virtual
 //! synchrony" (1994) for its model.
 
+mod check;
+mod engines;
 mod harness;
 mod message;
+mod run;
+mod schedule;
 mod trace;
 pub mod worker;
 
+pub use check::{Rule, Violation, check};
+pub use engines::{Alone, Modelled};
 pub use harness::{Faults, Harness};
 pub use message::Tag;
+pub use run::run;
+pub use schedule::{Schedule, Shape, Step};
 pub use trace::{Life, Record, Trace};

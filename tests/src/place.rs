@@ -116,8 +116,9 @@ impl Launch<'_> {
         self
     }
 
-    /// Gives the program, and all that it starts, an empty `/run` of its own, as on a host of its own: corosync has its
-    /// lock there, at a path that is compiled in. What it mounts is not visible outside.
+    /// Gives the program, and all that it starts, an empty `/run` and `/dev/shm` of its own, as on a host of its own:
+    /// corosync has its lock in the one, at a path that is compiled in, and what it shares with its clients in the
+    /// other. What it mounts is not visible outside; a client from outside must enter, see `nsenter(1)`.
     pub fn own_run(mut self) -> Self {
         self.own_run = true;
         self
@@ -224,7 +225,8 @@ fn read_back(file: &mut File) -> Result<Vec<u8>> {
 /// `$0` is the cgroup's `cgroup.procs`; the shell joins it and becomes the program.
 const JOIN_AND_EXEC: &str = r#"echo 0 > "$0" && exec "$@""#;
 /// In a mount namespace of its own.
-const OWN_RUN_AND_EXEC: &str = r#"mount -t tmpfs -o mode=0755 tmpfs /run && exec "$@""#;
+const OWN_RUN_AND_EXEC: &str =
+    r#"mount -t tmpfs -o mode=0755 tmpfs /run && mount -t tmpfs -o mode=1777 tmpfs /dev/shm && exec "$@""#;
 fn netns_path(netns: &str) -> PathBuf {
     Path::new(NETNS_DIR).join(netns)
 }

@@ -19,6 +19,8 @@ mod files;
 mod front;
 mod key;
 mod membership;
+mod memory;
+mod pending;
 mod shared;
 
 use crate::sys::wake::Wake;

@@ -27,6 +27,15 @@ pub struct Process {
     pub id: u32,
 }
 
+/// A ring of nodes, told apart from every other one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ring {
+    /// The number of the node that formed it.
+    pub node: u32,
+    /// Which of the rings that this node ever formed or was in.
+    pub sequence: u64,
+}
+
 /// What corosync delivers, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
@@ -47,8 +56,14 @@ pub enum Delivery {
         /// [`Ring`](Self::Ring) that ends them.
         by_nodes: bool,
     },
-    /// Nodes came or went, and all changes that follow from it have been delivered.
-    Ring,
+    /// Nodes came or went, and all changes that follow from it have been delivered: this ring holds from here on. Also
+    /// the one that holds when this process joins, beside the change that says so and before any message.
+    Ring {
+        /// Which.
+        ring: Ring,
+        /// The numbers of its nodes.
+        nodes: Vec<u32>,
+    },
 }
 
 /// Why corosync did not do it.
@@ -103,7 +118,7 @@ impl Connection {
             deliver: take_message,
             change: take_change,
             ring: take_ring,
-            flags: 0,
+            flags: INITIAL_RING,
         };
         // SAFETY: both pointers outlive the call, which copies the model; the callbacks have the declared types and
         // never unwind; no context is given and none is asked for.
@@ -239,8 +254,10 @@ unsafe extern "C" fn take_change(
     TAKEN.set(Some(Delivery::Change { members: processes(members), left: processes(left), by_nodes }));
 }
 
-unsafe extern "C" fn take_ring(_: Handle, _: RingId, _: u32, _: *const u32) {
-    TAKEN.set(Some(Delivery::Ring));
+unsafe extern "C" fn take_ring(_: Handle, ring: RingId, nodes_len: u32, nodes: *const u32) {
+    // SAFETY: the library passes an array of this length and leaves it alone until this returns.
+    let nodes = unsafe { array(nodes, nodes_len as usize) }.to_vec();
+    TAKEN.set(Some(Delivery::Ring { ring: Ring { node: ring.node, sequence: ring.sequence }, nodes }));
 }
 
 /// Returns an array that C gives by address and length; where there is nothing the address may be anything.
@@ -300,6 +317,8 @@ const NAME_TOO_LONG: Code = 13;
 const AGREED: c_uint = 2;
 /// `CS_DISPATCH_ONE_NONBLOCKING`.
 const ONE_NONBLOCKING: c_uint = 4;
+/// `CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF`.
+const INITIAL_RING: c_uint = 1;
 /// `CPG_REASON_NODEDOWN`, `CPG_REASON_NODEUP`.
 const BY_NODES: [u32; 2] = [3, 4];
 

@@ -182,9 +182,15 @@ impl Engines {
         Ok(())
     }
 
-    /// Starts a further process on a host, beside the one that is there.
-    pub fn second_process(&self, seat: usize) -> Result<Seat> {
-        self.seat_on(seat, "true")
+    /// Starts a further process on a host, beside the one that is there and with the mounts that this one sees.
+    pub fn second_process(&mut self, seat: usize) -> Result<Seat> {
+        let enter = format!("exec nsenter {} \"$@\"; true", self.mounts_of(seat));
+        self.seat_on(seat, &enter)
+    }
+
+    /// Returns the flag of `nsenter(1)` for the mounts that a host's process sees.
+    pub fn mounts_of(&mut self, seat: usize) -> String {
+        format!("--mount=/proc/{}/ns/mnt", self.seat(seat).process.pid())
     }
 
     fn seat_on(&self, seat: usize, command: &str) -> Result<Seat> {

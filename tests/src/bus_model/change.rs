@@ -22,7 +22,7 @@ impl Inner {
                 continue;
             }
             let some = self.choose(&all);
-            if self.plan(some) {
+            if self.plan(&some) {
                 if quiet {
                     self.coverage.count(Happened::Alarm);
                 }
@@ -59,15 +59,10 @@ impl Inner {
     }
 
     /// Plans one configuration of these. Returns whether that is a change for any of them.
-    fn plan(&mut self, mut seats: Vec<usize>) -> bool {
-        if self.options.defect != Some(Defect::OldNumber) {
-            let strangers: Vec<usize> =
-                seats.iter().copied().filter(|&seat| self.is_taken_for_another(seat, &seats)).collect();
-            seats.retain(|seat| !strangers.contains(seat));
-        }
-        let lives = self.lives_of(&seats);
+    fn plan(&mut self, seats: &[usize]) -> bool {
+        let lives = self.lives_of(seats);
         let Some(&first) = seats.first() else { return false };
-        if self.is_settled(&seats) {
+        if self.is_settled(seats) {
             return false;
         }
         let from = self.station(first).and_then(|station| station.installed);
@@ -77,24 +72,24 @@ impl Inner {
             // Nobody has gone on: all of them stay, and none ever hears of a change.
             self.coverage.count(Happened::CalledOff);
             self.configured[at].closed = false;
-            for &seat in &seats {
+            for &seat in seats {
                 self.aim(seat, None);
             }
             return true;
         }
-        let groups = self.groups(&seats);
+        let groups = self.groups(seats);
         if groups.iter().filter(|group| group.from.is_some()).count() > 1 {
             self.coverage.count(Happened::Merged);
         }
         for group in &groups {
-            if let Some(from) = group.from.filter(|_| self.options.defect != Some(Defect::ReadOn)) {
+            if let Some(from) = group.from {
                 self.configured[from].closed = true;
             }
         }
         let ids = seats.iter().filter_map(|&seat| self.station(seat)).map(|station| station.id).collect();
         self.configured.push(Configured { lives, ids, log: Vec::new(), closed: false, groups });
         let plan = self.configured.len() - 1;
-        for &seat in &seats {
+        for &seat in seats {
             self.aim(seat, Some(plan));
         }
         true
@@ -110,16 +105,6 @@ impl Inner {
         if others.any(|station| station.installed == Some(before)) {
             self.coverage.count(Happened::InstalledBySome);
         }
-    }
-
-    /// Tells whether one of the others would take this member for an earlier life of the same name: it has to see that
-    /// one go first.
-    fn is_taken_for_another(&self, seat: usize, seats: &[usize]) -> bool {
-        let Some(Station { life, id, .. }) = self.station(seat) else { return false };
-        seats.iter().filter_map(|&other| self.station(other)?.installed).any(|at| {
-            let there = &self.configured[at];
-            there.ids.contains(id) && !there.lives.contains(life)
-        })
     }
 
     /// Sorts these by the configuration they come from, and decides what each group has of it.
@@ -144,6 +129,11 @@ impl Inner {
         }
         for group in &mut groups {
             let Some(from) = group.from else { continue };
+            if self.options.defect == Some(Defect::OldNumber) {
+                let names = seats.iter().filter_map(|&seat| self.processes[seat].station.as_ref());
+                let names = names.map(|station| station.id);
+                group.ids.extend(names.filter(|id| self.configured[from].ids.contains(id)));
+            }
             let Configured { lives, log, .. } = &self.configured[from];
             group.hole = if *lives == group.lives {
                 log.len()

@@ -263,6 +263,9 @@ impl Inner {
                 self.coverage.count(Happened::Split);
                 if self.configured[plan].ids.is_superset(&self.configured[from].ids) {
                     self.coverage.count(Happened::StraightBack);
+                    if self.is_met_anew(from, plan) {
+                        self.coverage.count(Happened::OldNameBack);
+                    }
                 }
                 self.processes[seat].configuration(Kind::Transitional, &ids, plan);
                 for n in hole..self.configured[from].log.len() {
@@ -279,7 +282,23 @@ impl Inner {
             self.coverage.count(Happened::JoinedOthers);
         }
         self.finish(seat, plan);
+        if let Some(from) = from.filter(|_| self.options.defect == Some(Defect::Late)) {
+            for n in hole..self.configured[from].log.len() {
+                if !together.contains(&self.configured[from].log[n].life) {
+                    self.deliver(seat, from, n, 0);
+                }
+            }
+        }
         true
+    }
+
+    /// Tells whether a name of both configurations stands for two lives.
+    fn is_met_anew(&self, from: usize, plan: usize) -> bool {
+        let (old, new) = (&self.configured[from], &self.configured[plan]);
+        let living = self.processes.iter().filter_map(|process| process.station.as_ref());
+        let mut met =
+            living.filter(|station| new.lives.contains(&station.life) && old.ids.contains(&station.id));
+        met.any(|station| !old.lives.contains(&station.life))
     }
 
     fn finish(&mut self, seat: usize, plan: usize) {

@@ -28,6 +28,8 @@ pub enum Happened {
     InstalledWithDead,
     /// A member was missing in a transitional configuration and back in the regular one.
     StraightBack,
+    /// The one that was back was another life under the old name.
+    OldNameBack,
     /// A change came while all was well.
     Alarm,
     /// A message was delivered in a transitional configuration.
@@ -60,7 +62,7 @@ pub enum Happened {
 
 impl Happened {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::JoinedAlone,
         Self::JoinedOthers,
         Self::Behind,
@@ -73,6 +75,7 @@ impl Happened {
         Self::InstalledLate,
         Self::InstalledWithDead,
         Self::StraightBack,
+        Self::OldNameBack,
         Self::Alarm,
         Self::InTransitional,
         Self::InBoth,

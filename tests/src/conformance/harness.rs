@@ -38,6 +38,11 @@ pub trait Harness {
     /// Heals every way.
     fn heal(&mut self) -> Result<()>;
 
+    /// Heals every way, and sees to it that nothing happens any more that nobody asked for.
+    fn calm(&mut self) -> Result<()> {
+        self.heal()
+    }
+
     /// Kills a process, without a word to its bus. Whether its engine dies along is the harness's choice.
     fn crash(&mut self, seat: usize) -> Result<()>;
 

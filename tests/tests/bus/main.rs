@@ -1,6 +1,7 @@
 //! The bus on real corosyncs: three hosts of the lab, each with its own.
 //!
 //! Random schedules are the conformance suite's; here is what it cannot make happen or cannot see.
+mod conformance;
 mod faults;
 mod forming;
 mod starting;

@@ -123,7 +123,7 @@ fn torn_files_of_an_earlier_ring_are_removed() -> Result<()> {
 
 #[test]
 fn a_corosync_that_runs_already_is_used_and_left_running() -> Result<()> {
-    lab::require!("corosync", "corosync-cfgtool");
+    lab::require!("corosync", "corosync-cfgtool", "nsenter");
     let mut engines = Engines::up(Options { hosts: 2, ..Options::default() })?;
     engines.join_all()?;
     engines.seat(1).bus().leave();
@@ -143,7 +143,7 @@ fn a_corosync_that_runs_already_is_used_and_left_running() -> Result<()> {
 
 #[test]
 fn other_peers_and_another_token_are_taken_without_a_loss_and_another_port_with_one() -> Result<()> {
-    lab::require!("corosync", "corosync-cfgtool");
+    lab::require!("corosync", "corosync-cfgtool", "corosync-cmapctl", "nsenter");
     let mut engines = Engines::up(Options { hosts: 3, ..Options::default() })?;
     let all: Vec<String> = (0..3).map(|seat| engines.plan_of(seat)).collect();
     let without_third = |plan: &str| {
@@ -165,11 +165,12 @@ fn other_peers_and_another_token_are_taken_without_a_loss_and_another_port_with_
     for (seat, plan) in all.iter().enumerate() {
         engines.seat(seat).ask(&format!("reload {plan} token=200"))?;
     }
+    let mounts = engines.mounts_of(0);
     until("the token's time is in force", Duration::from_secs(20), || {
         let output = engines
             .host(0)
-            .launch("corosync-cmapctl")
-            .arg("runtime.config.totem.token")
+            .launch("nsenter")
+            .args([&mounts, "corosync-cmapctl", "runtime.config.totem.token"])
             .run(Duration::from_secs(10))?;
         Ok(String::from_utf8_lossy(&output.stdout).contains("= 200").then_some(()))
     })?;

@@ -227,7 +227,7 @@ impl World {
                 format!("closes {link:?}")
             }
             Output::Event(event) => format!("says {event:?}"),
-            Output::Multicast(_) | Output::CarryOut(_) | Output::Answers(..) => {
+            Output::Multicast(_) | Output::CarryOut(_) | Output::Answers(..) | Output::Vip(_) => {
                 unreachable!("these nodes are on no bus")
             }
             Output::Stopped => {

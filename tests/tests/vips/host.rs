@@ -277,7 +277,7 @@ impl Host {
                 Output::Event(event) => {
                     self.takeovers += u64::from(matches!(event, convoy_core::vip::Event::TakenOver { .. }));
                 }
-                Output::Announce(_) | Output::Left => {}
+                Output::Announce(_) | Output::HostsOfInterest(_) | Output::Left => {}
             }
         }
     }

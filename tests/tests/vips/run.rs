@@ -234,13 +234,13 @@ impl Run {
                 self.hosts[n].up = false;
                 self.note(&format!("the process on n{n} dies"));
             }
-            50..=54 if self.hosts[n].kernel.up => {
+            50..=56 if self.hosts[n].kernel.up => {
                 self.world.crash(n);
                 self.hosts[n].up = false;
                 self.hosts[n].kernel.up = false;
                 self.note(&format!("n{n} dies"));
             }
-            55..=69 if !self.hosts[n].up => {
+            57..=69 if !self.hosts[n].up => {
                 let same = self.prng.per_mille(500);
                 self.world.restart(n, same);
                 self.hosts[n].restart(&self.site, &self.world, now);

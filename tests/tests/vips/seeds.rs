@@ -3,7 +3,7 @@ use super::run::{Defect, Outcome, Run};
 use std::{env, panic};
 
 /// Schedules of the ordinary run.
-const SCHEDULES: u64 = 2_000;
+const SCHEDULES: u64 = 200;
 
 fn number(variable: &str) -> Option<u64> {
     env::var(variable).ok()?.parse().ok()
@@ -16,13 +16,14 @@ fn no_address_is_answered_for_twice_and_every_one_is_at_rest() {
         return;
     }
     let mut sum = Outcome::default();
-    for seed in 0..number("CONVOY_SCHEDULES").unwrap_or(SCHEDULES) {
+    let schedules = number("CONVOY_SCHEDULES").unwrap_or(SCHEDULES);
+    for seed in 0..schedules {
         let Outcome { faults, takeovers, moves } = Run::new(seed, None).go();
         sum = Outcome { faults: sum.faults + faults, takeovers: sum.takeovers + takeovers, moves: sum.moves + moves };
     }
     println!("{sum:?}");
     // The schedules are worth something only if nodes die in them and are taken over.
-    assert!(sum.takeovers > 100 && sum.moves > 100, "{sum:?}");
+    assert!(sum.takeovers * 20 > schedules && sum.moves > schedules / 2, "{sum:?}");
 }
 
 /// Runs until one fails, and returns its seed.

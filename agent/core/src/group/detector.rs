@@ -61,8 +61,10 @@ impl Stage {
         Span::from_ns(interval.as_ns().saturating_mul(halves) / 2).max(least)
     }
 
-    fn next(self) -> Option<Self> {
+    /// Returns the stage after this one; without the early ones there is but one.
+    fn next(self, early: bool) -> Option<Self> {
         match self {
+            Self::Heard if !early => Some(Self::Suspect),
             Self::Heard => Some(Self::Doubted),
             Self::Doubted => Some(Self::Missing),
             Self::Missing => Some(Self::Suspect),
@@ -203,8 +205,8 @@ impl Detector {
     pub fn tick(&mut self, now: Instant) {
         for watch in &mut self.watches {
             let Some(life) = &mut watch.life else { continue };
-            while life.deadline(self.listen_from).is_some_and(|at| at <= now) {
-                life.stage = life.stage.next().unwrap_or_default();
+            while life.deadline(self.listen_from, self.early).is_some_and(|at| at <= now) {
+                life.stage = life.stage.next(self.early).unwrap_or_default();
                 watch.counts.suspicions += u64::from(life.stage == Stage::Suspect);
                 watch.news |= self.early || life.stage == Stage::Suspect;
             }
@@ -214,7 +216,7 @@ impl Detector {
     /// Returns when `tick` may next have something to say.
     pub fn next_deadline(&self) -> Option<Instant> {
         let lives = self.watches.iter().filter_map(|watch| watch.life.as_ref());
-        lives.filter_map(|life| life.deadline(self.listen_from)).min()
+        lives.filter_map(|life| life.deadline(self.listen_from, self.early)).min()
     }
 
     /// Returns whether [`poll`](Self::poll) has something.
@@ -353,8 +355,8 @@ impl Life {
     }
 
     /// Returns when the next stage begins.
-    fn deadline(&self, listen_from: Instant) -> Option<Instant> {
-        Some(self.listening.max(listen_from) + self.stage.next()?.begins(self.interval))
+    fn deadline(&self, listen_from: Instant, early: bool) -> Option<Instant> {
+        Some(self.listening.max(listen_from) + self.stage.next(early)?.begins(self.interval))
     }
 }
 

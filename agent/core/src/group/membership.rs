@@ -13,8 +13,12 @@
 //! Epoch of the view: one more than the largest that any of its members brought along. That needs every introduction to
 //! say its sender's latest epoch, whenever it arrives. It does, because 1. a member has at most one introduction on
 //! its way: it takes no view without its own having arrived, and sends the next one only after that; 2. an
-//! introduction counts in the configuration it is delivered in, whatever configuration it was sent in; 3. changes count
-//! only once a view is taken, and then advance the epoch of all. See the simulation in `tests/tests/views.rs`.
+//! introduction counts in the configuration it is delivered in, whatever configuration it was sent in: the bus has all
+//! members of that one get it, or none that goes on with the others, so nobody waits for one that only the others got;
+//! who came from where, and so transitional configurations, do not matter, since every member introduces itself in every
+//! regular one. A member that does so where a view is taken already was told of a configuration that the others were not:
+//! they start anew with it, at the same place of the order, and end in one view again; 3. changes count only once a view is taken, and then advance the epoch of all. See the simulation in
+//! `tests/tests/views.rs`.
 use super::{
     bus::{Configuration, Event, Kind, MemberId},
     view::{Card, Member, View},
@@ -171,8 +175,14 @@ impl Membership {
         if Some(sender) == self.id {
             self.introducing = false;
         }
+        if !self.present.contains_key(&sender) {
+            return;
+        }
         if self.settled {
-            return; // sent for an earlier configuration; this one has taken its view without it
+            // Its sender was told of a configuration that this process was not: it waits for everybody.
+            self.settled = false;
+            self.present.values_mut().for_each(|place| *place = None);
+            self.introduce();
         }
         let Some(place) = self.present.get_mut(&sender) else { return };
         if place.is_none() {

@@ -113,7 +113,7 @@ impl Net {
             }
             Output::Event(event) => self.events.push((from, event)),
             Output::Stopped => {}
-            Output::Multicast(_) | Output::CarryOut(_) | Output::Answers(..) => {
+            Output::Multicast(_) | Output::CarryOut(_) | Output::Answers(..) | Output::Vip(_) => {
                 unreachable!("they are on no bus")
             }
         }

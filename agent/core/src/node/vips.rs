@@ -37,7 +37,7 @@ impl Node {
     fn say_of_vips(&mut self, said: Said) {
         let again = match &said {
             Said::Part(part) => part.epoch == 0,
-            Said::Move { .. } | Said::Drain { .. } | Said::Balance { .. } => true,
+            Said::Move { .. } | Said::Neighbours(_) | Said::Drain { .. } | Said::Balance { .. } => true,
             _ => false,
         };
         let message = Agreed::Vip(said).emit();

@@ -3,7 +3,10 @@ use super::{Change, Settings, Want};
 use crate::{
     group::{bus::MemberId, view::View},
     time::Span,
-    wire::{arp::Mac, vip::Said},
+    wire::{
+        arp::Mac,
+        vip::{Neighbour, Said},
+    },
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::net::IpAddr;
@@ -52,6 +55,8 @@ pub enum Input<'a> {
     Move(&'a [IpAddr], &'a str),
     /// A node is to have nothing, or may have again.
     Drain(&'a str, bool),
+    /// Hosts that this one heard of lately on the links of its addresses.
+    Neighbours(Vec<Neighbour>),
     /// Tell all members again what this node would hold, and the wire what it has.
     Announce,
     /// The settings changed.
@@ -93,6 +98,8 @@ pub enum Output {
     },
     /// Announce these once more; all that are held if there are none.
     Announce(Vec<IpAddr>),
+    /// Hosts that are to learn of moves, beside this host's own neighbours.
+    HostsOfInterest(Vec<(IpAddr, Mac)>),
     /// This node has what the table says: its lease of this generation may be renewed.
     Allow(u64),
     /// It may not.

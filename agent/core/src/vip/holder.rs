@@ -18,8 +18,6 @@ mod doubt;
 mod local;
 mod row;
 mod timing;
-#[cfg(test)]
-mod tests;
 
 use super::{
     Change, Event, Ghost, History, Input, Made, Output, Phase, Record, Settings, Table, Want,
@@ -33,7 +31,7 @@ use crate::{
         view::{Role, View},
     },
     time::Instant,
-    wire::vip::Said,
+    wire::{arp::Mac, vip::Said},
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -81,6 +79,8 @@ pub struct Holder {
     leave_by: Option<Instant>,
     left: bool,
     history: History,
+    /// Hosts that the other members heard of.
+    interest: BTreeMap<MemberId, Vec<(IpAddr, Mac)>>,
     outputs: VecDeque<Output>,
 }
 
@@ -112,6 +112,7 @@ impl Holder {
             leave_by: None,
             left: false,
             history: History::default(),
+            interest: BTreeMap::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -163,6 +164,11 @@ impl Holder {
                 self.say(Said::Move { node: node.into(), addresses: addresses.into() });
             }
             Input::Drain(node, on) => self.say(Said::Drain { on, node: node.into() }),
+            Input::Neighbours(neighbours) => {
+                if self.settings.share_neighbours && !neighbours.is_empty() {
+                    self.say(Said::Neighbours(neighbours));
+                }
+            }
             Input::Announce => {
                 self.report(0);
                 self.emit(Output::Announce(Vec::new()));

@@ -39,6 +39,8 @@ pub struct Settings {
     pub broadcast: Option<Span>,
     /// `if_check_interval`: pause before an address that the kernel refused is tried again.
     pub retry: Span,
+    /// `arp_all_hosts` is off: members tell each other which hosts are to learn of moves.
+    pub share_neighbours: bool,
     /// How long this node's kernel answers without hearing from this process.
     pub lease: Span,
 }
@@ -58,6 +60,7 @@ impl Default for Settings {
             balance_set: 1,
             broadcast: None,
             retry: Span::from_secs(30),
+            share_neighbours: false,
             lease: Span::from_ms(500),
         }
     }

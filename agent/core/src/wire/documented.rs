@@ -1,6 +1,7 @@
-//! The example frames of docs/protocol.md are frames, and ours.
+//! The examples of docs/protocol.md are frames and messages on the bus, and ours.
 use super::{
-    Frame, Message, Object,
+    Agreed, Frame, Message, Object,
+    agreed::{Command, Target},
     entries::EntryBuf,
     frame,
     message::{self, Hello},
@@ -46,4 +47,17 @@ fn the_hello_of_the_page_is_ours() {
         build: "0.1.0",
     };
     check(1, 1, &Message::Hello(hello));
+}
+
+#[test]
+fn the_command_of_the_page_is_ours() {
+    let command = Command {
+        id: 3,
+        target: Target::Group("ec_console"),
+        caller: "root@mx1",
+        line: "cluster membership",
+    };
+    let bytes = example(2);
+    assert_eq!(Agreed::parse(&bytes), Ok(Agreed::Command(command)));
+    assert_eq!(Agreed::Command(command).emit(), bytes);
 }

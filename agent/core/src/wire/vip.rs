@@ -19,12 +19,14 @@
 //!    12  agree      host u32, process u32, number u64
 //!    13  leave
 //!    14  opened     addresses                       nobody but the sender answers for them
+//!    15  neighbours length u32 and as many: address, mac 6 bytes, age_s u32
 //!
 //!  addresses  length u32 and as many addresses
 //!  address    family u8 (4 or 6) and the address in network order
 //! ```
 use super::{
     MessageError,
+    arp::Mac,
     payload::{Payload, put_text},
 };
 use crate::{
@@ -102,7 +104,12 @@ pub enum Said {
     Leave,
     /// Nobody but the sender answers for them.
     Opened(Vec<IpAddr>),
+    /// Hosts that the sender heard of lately on the links of managed addresses.
+    Neighbours(Vec<Neighbour>),
 }
+
+/// A host on a segment: its address, its link address, seconds since it was heard of.
+pub type Neighbour = (IpAddr, Mac, u32);
 
 /// Some of what a member would hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -144,6 +151,11 @@ impl Said {
             12 => Self::Agree { to: payload.member()?, number: payload.u64()? },
             13 => Self::Leave,
             14 => Self::Opened(payload.addresses()?),
+            15 => {
+                let length = payload.length("neighbours")?;
+                let neighbour = |_| Ok((payload.ip()?, payload.take::<6>()?, payload.u32()?));
+                Self::Neighbours((0..length).map(neighbour).collect::<Result<_, MessageError>>()?)
+            }
             _ => return Err(MessageError::Field { field: "word" }),
         };
         Ok(said)
@@ -200,6 +212,15 @@ impl Said {
             Self::Opened(addresses) => {
                 out.push(14);
                 put_addresses(out, addresses);
+            }
+            Self::Neighbours(neighbours) => {
+                out.push(15);
+                put_length(out, neighbours.len());
+                for (address, mac, age) in neighbours.iter().take(bounds::VIPS_MAX) {
+                    put_ip(out, *address);
+                    out.extend_from_slice(mac);
+                    out.extend_from_slice(&age.to_le_bytes());
+                }
             }
         }
     }

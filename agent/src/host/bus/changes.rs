@@ -1,12 +1,16 @@
 //! From corosync's changes to configurations.
 //!
 //! When nodes come or go, corosync tells of each that went and each that came by itself, in an order of its own on every
-//! node, and no message is delivered in between. What it ends at is the same everywhere, so that alone is told: the
-//! transitional configuration of those that went on together, then the regular one. A process that comes or goes on a
-//! node that stays is one change, in one place of the order, and told at once.
+//! node, then of the ring that holds now, and no message is delivered in between. What it ends at is the same everywhere,
+//! so that alone is told: the transitional configuration of those that went on together, then the regular one. A process
+//! that comes or goes on a node that stays is one change, in one place of the order, and told at once.
+//!
+//! A process on a node that is not in the ring is no member, whatever corosync says: a node that dies while the lists of
+//! processes are exchanged may leave its own list behind, and corosync then has its processes come after the node went,
+//! and stay until the next ring. And one that comes on a node which is only on its way into the ring waits for that.
 //!
 //! Source: `exec/cpg.c` of corosync 3.1, which tells of the changes of processes when its own nodes have agreed, and of
-//! the new ring last.
+//! the new ring last; `cpg_sync_abort` there does not see the lists that are still to be recovered from the old ring.
 use convoy_core::group::bus::{Configuration, Kind, MemberId};
 use std::collections::BTreeSet;
 
@@ -14,13 +18,15 @@ use std::collections::BTreeSet;
 #[derive(Debug)]
 pub(super) struct Changes {
     own: MemberId,
+    /// Nodes of the ring that holds; none before the first is told.
+    nodes: Option<BTreeSet<u32>>,
     /// Of the regular configuration that was told last; empty before the first.
     told: BTreeSet<MemberId>,
     /// Of the change that was heard last.
     heard: BTreeSet<MemberId>,
     /// Those that went since the last told one.
     left: BTreeSet<MemberId>,
-    /// Whether something was heard that has not been told.
+    /// The beginning of a change of nodes was heard, and not its end.
     pending: bool,
 }
 
@@ -28,7 +34,7 @@ impl Changes {
     /// Begins with nobody.
     pub(super) fn new(own: MemberId) -> Self {
         let nobody = BTreeSet::new();
-        Self { own, told: nobody.clone(), heard: nobody.clone(), left: nobody, pending: false }
+        Self { own, nodes: None, told: nobody.clone(), heard: nobody.clone(), left: nobody, pending: false }
     }
 
     /// Returns whether this process has been told that it is a member.
@@ -36,7 +42,7 @@ impl Changes {
         !self.told.is_empty()
     }
 
-    /// Returns whether something was heard and not told: the end of a change of nodes is still to come.
+    /// Returns whether the end of a change of nodes is still to come.
     pub(super) fn is_pending(&self) -> bool {
         self.pending
     }
@@ -50,25 +56,34 @@ impl Changes {
     ) -> Vec<Configuration> {
         self.heard = members;
         self.left.extend(left);
-        self.pending = true;
-        if by_nodes { Vec::new() } else { self.settle() }
+        self.pending |= by_nodes;
+        if self.pending { Vec::new() } else { self.settle() }
     }
 
-    /// The change of nodes is complete, or a message shows that it must be. Returns what is to be told.
+    /// The change of nodes is complete: the ring of these holds. Returns what is to be told.
+    pub(super) fn ring(&mut self, nodes: impl IntoIterator<Item = u32>) -> Vec<Configuration> {
+        self.nodes = Some(nodes.into_iter().collect());
+        self.settle()
+    }
+
+    /// Takes a change of nodes for complete whose end is overdue. Returns what is to be told.
     pub(super) fn settle(&mut self) -> Vec<Configuration> {
-        if !self.pending || !self.heard.contains(&self.own) {
+        self.pending = false;
+        let Some(nodes) = &self.nodes else { return Vec::new() };
+        let there: BTreeSet<_> =
+            self.heard.iter().filter(|member| nodes.contains(&member.host)).copied().collect();
+        if !there.contains(&self.own) {
             return Vec::new();
         }
-        self.pending = false;
         let left = std::mem::take(&mut self.left);
         let stayed: BTreeSet<_> =
-            self.told.difference(&left).filter(|member| self.heard.contains(member)).copied().collect();
+            self.told.difference(&left).filter(|member| there.contains(member)).copied().collect();
         let lost = stayed.len() < self.told.len();
-        if !lost && self.heard == self.told {
+        if !lost && there == self.told {
             return Vec::new();
         }
         let transitional = Configuration { kind: Kind::Transitional, members: stayed };
-        self.told.clone_from(&self.heard);
+        self.told = there;
         let regular = Configuration { kind: Kind::Regular, members: self.told.clone() };
         if lost { vec![transitional, regular] } else { vec![regular] }
     }
@@ -96,15 +111,16 @@ mod tests {
 
     fn joined<const N: usize>(hosts: [u32; N]) -> Changes {
         let mut changes = Changes::new(m(1));
-        assert_eq!(changes.change(set(hosts), [], false), [regular(hosts)]);
+        assert_eq!(changes.change(set(hosts), [], false), [], "no ring is known");
+        assert_eq!(changes.ring(hosts), [regular(hosts)]);
         changes
     }
 
     #[test]
     fn a_process_that_comes_or_goes_is_told_at_once() {
-        let mut changes = joined([1]);
-        assert_eq!(changes.change(set([1, 2]), [], false), [regular([1, 2])]);
+        let mut changes = joined([1, 2]);
         assert_eq!(changes.change(set([1]), [m(2)], false), [transitional([1]), regular([1])]);
+        assert_eq!(changes.change(set([1, 2]), [], false), [regular([1, 2])]);
     }
 
     #[test]
@@ -113,7 +129,8 @@ mod tests {
         assert_eq!(changes.change(set([1, 2]), [], true), []);
         assert_eq!(changes.change(set([1, 2, 3]), [], true), []);
         assert!(changes.is_pending());
-        assert_eq!(changes.settle(), [regular([1, 2, 3])]);
+        assert_eq!(changes.ring([1, 2, 3]), [regular([1, 2, 3])]);
+        assert!(!changes.is_pending());
         assert_eq!(changes.settle(), []);
     }
 
@@ -122,13 +139,22 @@ mod tests {
         let mut changes = joined([1, 2, 3]);
         assert_eq!(changes.change(set([1, 2]), [m(3)], true), []);
         assert_eq!(changes.change(set([1, 2, 3]), [], true), []);
-        assert_eq!(changes.settle(), [transitional([1, 2]), regular([1, 2, 3])]);
+        assert_eq!(changes.ring([1, 2, 3]), [transitional([1, 2]), regular([1, 2, 3])]);
+    }
+
+    #[test]
+    fn a_process_that_goes_in_the_middle_of_a_change_of_nodes_is_told_with_it() {
+        let mut changes = joined([1, 2, 3]);
+        assert_eq!(changes.change(set([1, 2]), [m(3)], true), []);
+        assert_eq!(changes.change(set([1]), [m(2)], false), []);
+        assert_eq!(changes.ring([1, 2]), [transitional([1]), regular([1])]);
     }
 
     #[test]
     fn a_change_without_this_process_waits_for_it() {
         let mut changes = Changes::new(m(1));
         assert_eq!(changes.change(set([2]), [], false), []);
+        assert_eq!(changes.ring([1, 2]), []);
         assert!(!changes.is_member());
         assert_eq!(changes.change(set([1, 2]), [], false), [regular([1, 2])]);
         assert!(changes.is_member());
@@ -137,8 +163,24 @@ mod tests {
     #[test]
     fn a_new_ring_of_the_same_processes_is_not_told() {
         let mut changes = joined([1, 2]);
-        assert_eq!(changes.settle(), []);
+        assert_eq!(changes.ring([1, 2, 3]), []);
         assert_eq!(changes.change(set([1, 2]), [], true), []);
-        assert_eq!(changes.settle(), []);
+        assert_eq!(changes.ring([1, 2]), []);
+    }
+
+    #[test]
+    fn a_process_whose_node_is_not_in_the_ring_is_no_member() {
+        let mut changes = joined([1, 2]);
+        // The third comes although its node has gone.
+        assert_eq!(changes.change(set([1, 2, 3]), [], true), []);
+        assert_eq!(changes.ring([1, 2]), []);
+        assert_eq!(changes.change(set([1, 3]), [m(2)], false), [transitional([1]), regular([1])]);
+    }
+
+    #[test]
+    fn a_process_on_a_node_that_is_on_its_way_waits_for_that() {
+        let mut changes = joined([1, 2]);
+        assert_eq!(changes.change(set([1, 2, 3]), [], false), []);
+        assert_eq!(changes.ring([1, 2, 3]), [regular([1, 2, 3])]);
     }
 }

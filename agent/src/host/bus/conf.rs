@@ -104,8 +104,7 @@ quorum {{
     provider: corosync_votequorum
 }}
 system {{
-    sched_rr: no
-    priority: max
+    sched_rr: yes
     move_to_root_cgroup: no
     state_dir: {ring}
 }}

@@ -4,6 +4,7 @@ use super::{
     conf::{self, Paths, Unwritable},
     files::{self, Unwritten},
     key::{Key, NoKey},
+    memory,
 };
 use crate::sys::child::{self, Child};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,7 +13,7 @@ use std::{
     ffi::OsStr,
     io,
     os::fd::BorrowedFd,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitStatus},
     time::Duration,
 };
@@ -133,6 +134,10 @@ impl Corosync {
         if let Err(error) = files::bound_log(&paths.log) {
             tracing::warn!(%error, "{} grows beyond its bound", paths.log.display());
         }
+        let freed = memory::remove_leftovers(Path::new(memory::DIRECTORY));
+        if freed > 0 {
+            tracing::info!(freed, "shared memory of corosyncs that were killed is removed");
+        }
         let log_from = files::log_len(&paths.log);
         let args = ["-f".as_ref(), "-c".as_ref(), paths.conf.as_os_str()];
         let child = Child::start(&program, &args).map_err(|source| Trouble::Start { program, source })?;
@@ -160,6 +165,11 @@ impl Corosync {
             }
             said.push_back(line.to_owned());
         });
+        if !wait(self.child.ended_fd(), Duration::ZERO) {
+            return None;
+        }
+        // Before its number can become another process's.
+        memory::remove_of(Path::new(memory::DIRECTORY), self.child.pid());
         let status = self.child.status().ok().flatten()?;
         let mut words = files::errors_since(&self.paths.log, self.log_from);
         if words.is_empty() {
@@ -215,6 +225,8 @@ impl Corosync {
         self.child.signaller().terminate();
         if !wait(self.child.ended_fd(), TERMINATE_WITHIN) {
             tracing::warn!("corosync did not end within {} s and is killed", TERMINATE_WITHIN.as_secs());
+            self.child.signaller().kill();
+            wait(self.child.ended_fd(), TERMINATE_WITHIN);
         }
         // What it said at the end is for the log alone.
         let _ended: Option<Trouble> = self.look();

@@ -296,8 +296,11 @@ impl Engine {
         // If ours is gone, how it ended is the better reason.
         let gone = matches!(failure, Failure::Broken(Broken::Cpg(CpgError::Gone { .. })));
         let ended = self.corosync.as_mut().filter(|_| gone).and_then(Corosync::look_at_end);
+        let midway = matches!(failure, Failure::Broken(Broken::Midway));
         self.lose(&ended.map_or(failure, Failure::Corosync));
-        self.end_corosync();
+        if !midway {
+            self.end_corosync();
+        }
         let delay = BACK_OFF_MIN.saturating_mul(1 << self.failures.min(16)).min(BACK_OFF_MAX);
         self.failures += 1;
         self.link = Link::BackingOff { until: Instant::now() + delay };

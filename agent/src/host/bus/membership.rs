@@ -4,7 +4,8 @@
 //! second, is taken for stopped. Time counts as this thread lives it, so a host that stood still accuses nobody.
 use super::{
     changes::Changes,
-    shared::{Outgoing, Queues, Spell},
+    pending::{Pending, Purpose},
+    shared::{Queues, Spell},
 };
 use crate::sys::cpg::{Connection, Delivery, Error as CpgError, Process};
 use convoy_core::{
@@ -12,7 +13,6 @@ use convoy_core::{
     time::Span,
 };
 use std::{
-    collections::VecDeque,
     os::fd::{AsFd, BorrowedFd},
     time::{Duration, Instant},
 };
@@ -31,11 +31,10 @@ pub(super) struct Membership {
     /// Seconds of its life, counted the same way.
     age: u32,
     next_second: Instant,
-    /// A message that corosync did not take yet.
-    held: Option<Outgoing>,
-    /// Bytes of each message that it took and has not delivered. They wait, as far as the user is concerned: corosync
-    /// itself would take all that the host has memory for.
-    undelivered: VecDeque<usize>,
+    /// Messages that corosync did not take yet, or not deliver.
+    pending: Pending,
+    /// The last delivery was the change that made this process a member.
+    entered: bool,
 }
 
 /// Why a membership is over.
@@ -47,6 +46,11 @@ pub(super) enum Broken {
     /// Nothing has come for so many seconds.
     #[error("corosync has delivered nothing for {0} s: it is stopped, or its host is overloaded")]
     Wedged(u32),
+    /// It became a member in the middle of a change of nodes. Rare and harmless.
+    #[error(
+        "this process joined in the middle of a change of nodes and may have missed messages; it joins again"
+    )]
+    Midway,
 }
 
 impl Membership {
@@ -61,8 +65,8 @@ impl Membership {
             quiet: 0,
             age: 0,
             next_second: Instant::now() + SECOND,
-            held: None,
-            undelivered: VecDeque::new(),
+            pending: Pending::default(),
+            entered: false,
         }
     }
 
@@ -126,7 +130,8 @@ impl Membership {
             return Err(Broken::Wedged(wedged_after));
         }
         if self.changes.is_member() && self.quiet > 1 {
-            not_now(self.connection.multicast([&[], &[PROBE]]))?;
+            let probe = self.pending.end(Purpose::Probe);
+            probe.map_or(Ok(None), |end| not_now(self.connection.multicast([&[], &end])))?;
         }
         // The end of a change is overdue; corosync's order of things is another than we know.
         if self.changes.is_pending() {
@@ -146,7 +151,10 @@ impl Membership {
                 return Ok(Taken { any, more: false });
             }
             match self.connection.dispatch() {
-                Ok(Some(delivery)) => any |= self.deliver(delivery, queues),
+                Ok(Some(delivery)) => match self.deliver(delivery, queues) {
+                    Ok(delivered) => any |= delivered,
+                    Err(broken) => return Err((any, broken)),
+                },
                 Ok(None) => return Ok(Taken { any, more: false }),
                 Err(error) => return Err((any, error.into())),
             }
@@ -155,28 +163,43 @@ impl Membership {
     }
 
     /// Turns a delivery into events; tells whether there are any.
-    fn deliver(&mut self, delivery: Delivery, queues: &Queues) -> bool {
+    fn deliver(&mut self, delivery: Delivery, queues: &Queues) -> Result<bool, Broken> {
         tracing::trace!(?delivery, "corosync delivers");
+        let was_member = self.changes.is_member();
         let told = match &delivery {
             Delivery::Change { members, left, by_nodes } => {
                 let members = members.iter().copied().map(member).collect();
                 self.changes.change(members, left.iter().copied().map(member), *by_nodes)
             }
-            // No message is delivered in the middle of a change.
-            Delivery::Ring | Delivery::Message { .. } => self.changes.settle(),
+            Delivery::Ring { nodes, .. } => self.changes.ring(nodes.iter().copied()),
+            // None is delivered in the middle of a change.
+            Delivery::Message { .. } => Vec::new(),
         };
         let any = self.tell(told, queues);
-        let Delivery::Message { sender, mut bytes } = delivery else { return any };
-        let sender = member(sender);
+        let entered = std::mem::replace(&mut self.entered, !was_member && self.changes.is_member());
+        match delivery {
+            Delivery::Change { .. } => Ok(any),
+            Delivery::Ring { ring, .. } => {
+                // The ring that holds at a join is told beside it. If that is told of again, it was not in force yet: the
+                // others went by the one before, and this process passed over what was sent in that.
+                let known = !self.pending.enter(ring);
+                if known && was_member && !entered { Err(Broken::Midway) } else { Ok(any) }
+            }
+            Delivery::Message { sender, bytes } => Ok(self.message(member(sender), bytes, queues) || any),
+        }
+    }
+
+    /// Takes a message; tells whether it is the user's.
+    fn message(&mut self, sender: MemberId, mut bytes: Vec<u8>, queues: &Queues) -> bool {
         let is_own = sender == self.own;
         if is_own {
             self.quiet = 0;
         }
         // Others in the group that do not speak this, and probes, end here.
-        if bytes.pop() != Some(MESSAGE) || !self.changes.is_member() {
-            return any;
+        if !self.pending.read(&mut bytes) || !self.changes.is_member() {
+            return false;
         }
-        if is_own && let Some(len) = self.undelivered.pop_front() {
+        if is_own && let Some(len) = self.pending.came_back() {
             // The event wakes the user in any case.
             queues.shared.out.remove(len);
         }
@@ -197,24 +220,23 @@ impl Membership {
 
     /// Gives corosync what waits, until it has enough.
     fn send(&mut self, queues: &Queues) -> Result<Sending, Broken> {
+        let Some(end) = self.pending.end(Purpose::User) else { return Ok(Sending::Done) };
         for _ in 0..SENDS_MAX {
-            let Some(message) = self.held.take().or_else(|| queues.outgoing.try_recv().ok()) else {
+            let Some(message) = self.pending.next().or_else(|| queues.outgoing.try_recv().ok()) else {
                 return Ok(Sending::Done);
             };
-            let len = message.payload.len();
             if message.spell != self.spell {
-                queues.forget(len);
+                queues.forget(message.payload.len());
                 continue;
             }
-            let sent = not_now(self.connection.multicast([&message.payload, &[MESSAGE]]));
-            match sent {
-                Ok(Some(())) => self.undelivered.push_back(len),
+            match not_now(self.connection.multicast([&message.payload, &end])) {
+                Ok(Some(())) => self.pending.sent(message),
                 Ok(None) => {
-                    self.held = Some(message);
+                    self.pending.put_back(message);
                     return Ok(Sending::Held);
                 }
                 Err(error) => {
-                    self.held = Some(message);
+                    self.pending.put_back(message);
                     return Err(error.into());
                 }
             }
@@ -224,8 +246,7 @@ impl Membership {
 
     /// What was to be sent belongs to the membership that ends.
     fn drop_messages(&mut self, queues: &Queues) {
-        let held = self.held.take().map(|message| message.payload.len());
-        held.into_iter().chain(self.undelivered.drain(..)).for_each(|len| queues.forget(len));
+        self.pending.forget().for_each(|len| queues.forget(len));
         queues.forget_outgoing();
     }
 }
@@ -267,10 +288,6 @@ fn member(process: Process) -> MemberId {
     MemberId { host: process.node, process: process.id }
 }
 
-/// The last byte of a message: what stands before it is the user's.
-const MESSAGE: u8 = 1;
-/// The last byte of a message that only its sender looks at.
-const PROBE: u8 = 2;
 const SECOND: Duration = Duration::from_secs(1);
 /// chosen: an earlier membership of this process ends within a turn of the ring.
 const JOIN_AGAIN: Duration = Duration::from_millis(5);

@@ -11,7 +11,9 @@ use crate::{
 };
 use convoy_core::{
     node::Input,
+    time::Instant,
     vip::{self, Event, Made, Output},
+    wire::vip::Neighbour,
 };
 use std::{
     cell::{Cell, RefCell},
@@ -29,6 +31,8 @@ pub(super) struct Addresses {
     left: Cell<bool>,
     /// Events are told in detail.
     debug: Cell<bool>,
+    /// Who this host heard of lately, and when it said so.
+    neighbours: RefCell<(Instant, Vec<Neighbour>)>,
     /// Wakes this thread.
     wake: Wake,
 }
@@ -41,6 +45,7 @@ impl Addresses {
             waiting: RefCell::default(),
             left: Cell::new(false),
             debug: Cell::new(false),
+            neighbours: RefCell::default(),
             wake,
         }
     }
@@ -55,6 +60,11 @@ impl Addresses {
     /// Returns the thread's figures; none where nothing is managed.
     pub(super) fn snapshot(&self) -> Option<address::Snapshot> {
         self.link.borrow().as_ref().map(address::Link::snapshot)
+    }
+
+    /// Returns who this host heard of lately on the links of managed addresses: seconds since are of that instant.
+    pub(super) fn neighbours(&self) -> (Instant, Vec<Neighbour>) {
+        self.neighbours.borrow().clone()
     }
 
     /// Tells events in detail, or not.
@@ -74,6 +84,7 @@ impl Addresses {
                 let (every, until) = (Duration::from_nanos(every.as_ns()), Duration::from_nanos(lasting.as_ns()));
                 self.order(Order::Probe { id, addresses, every, until });
             }
+            Output::HostsOfInterest(hosts) => self.order(Order::HostsOfInterest(hosts)),
             Output::Announce(addresses) => self.order(Order::Announce(addresses)),
             Output::Allow(generation) => self.heartbeats.allow(generation),
             Output::Forbid => self.heartbeats.allow(0),
@@ -185,7 +196,10 @@ impl Cluster {
                 tracing::debug!(%address, %phase, "its hook has run");
             }
             address::Event::Trouble(text) => tracing::error!("{text}"),
-            address::Event::Neighbours(_) => {}
+            address::Event::Neighbours(neighbours) => {
+                self.agreed.addresses.neighbours.replace((self.mesh.now(), neighbours.clone()));
+                feed(vip::Input::Neighbours(neighbours));
+            }
         }
     }
 }

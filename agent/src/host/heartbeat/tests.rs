@@ -1,5 +1,6 @@
 //! Threads on addresses of the loopback network. Whole hosts are in tests/tests/cluster.
 use super::*;
+use convoy_core::group::detector::Stage;
 use convoy_core::wire::{Beat, beat};
 use crossbeam_channel::{Receiver, unbounded};
 use std::{

@@ -101,6 +101,34 @@ fn an_introduction_that_was_under_way_counts_and_no_second_one_is_sent() {
 }
 
 #[test]
+fn a_member_that_was_elsewhere_without_the_others_knowing_is_met_anew() {
+    let mut pair = Pair::new();
+    pair.both(&regular(&[A, B]));
+    pair.settle();
+    // Only one is told that it was alone, where its view had a later epoch, and that it is back.
+    for event in [regular(&[B]), regular(&[A, B])] {
+        assert_eq!(pair.b.handle(Some(B), &event), None);
+        while let Some(output) = pair.b.poll_output() {
+            if let Output::Multicast(payload) = output {
+                let event = Event::Message { sender: B, payload };
+                if pair.b.present.len() == 1 {
+                    assert_eq!(pair.b.handle(Some(B), &event), None);
+                } else {
+                    pair.order.push_back(event);
+                }
+            }
+        }
+    }
+    assert_eq!(pair.epochs(), (1, 2));
+    assert!(!pair.b.is_settled());
+    pair.settle();
+    assert_eq!(pair.epochs(), (3, 3));
+    let (a, b) = (pair.a.view().unwrap(), pair.b.view().unwrap());
+    assert_eq!((a.digest(), &a.members), (b.digest(), &b.members));
+    assert!(pair.order.is_empty(), "and that is all");
+}
+
+#[test]
 fn a_change_is_a_view_of_its_own_for_everybody() {
     let mut pair = Pair::new();
     pair.both(&regular(&[A, B]));

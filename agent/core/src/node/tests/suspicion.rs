@@ -1,5 +1,6 @@
 //! Heartbeat datagrams beside the mesh.
 use super::*;
+use crate::group::detector::Stage;
 
 fn beating(name: &str, peers: &[(&str, u8)]) -> Settings {
     Settings { heartbeat_port: Some(4_802), ..settings(name, peers) }

@@ -1,6 +1,7 @@
 //! What the members say, at its place in the agreed order.
 use super::{Change, Exchange, Holder, Output};
 use crate::{
+    bounds,
     group::bus::MemberId,
     time::Instant,
     vip::{
@@ -8,7 +9,7 @@ use crate::{
         exchange::Progress,
         table::Report,
     },
-    wire::vip::Said,
+    wire::vip::{Neighbour, Said},
 };
 use alloc::{collections::BTreeMap, vec::Vec};
 
@@ -73,6 +74,7 @@ impl Holder {
     fn take(&mut self, now: Instant, sender: MemberId, said: Said) {
         match said {
             Said::Digest { .. } => return,
+            Said::Neighbours(neighbours) => return self.on_neighbours(sender, neighbours),
             Said::Part(part) => {
                 let gathered = self.gathering.entry(sender).or_default();
                 if !gathered.take(part) {
@@ -117,6 +119,18 @@ impl Holder {
         self.absorb(now, changes);
         // A move that began concerns nodes that no change names yet.
         self.refresh_moving(now);
+    }
+
+    /// Another member's neighbours are to learn of moves, too.
+    fn on_neighbours(&mut self, sender: MemberId, neighbours: Vec<Neighbour>) {
+        if Some(sender) == self.own || !self.settings.share_neighbours {
+            return;
+        }
+        let hosts = neighbours.into_iter().map(|(address, mac, _)| (address, mac)).take(bounds::HOSTS_OF_INTEREST_MAX);
+        self.interest.insert(sender, hosts.collect());
+        self.interest.retain(|member, _| self.nodes.contains(member));
+        let all = self.interest.values().flatten().copied().collect::<BTreeMap<_, _>>();
+        self.emit(Output::HostsOfInterest(all.into_iter().take(bounds::HOSTS_OF_INTEREST_MAX).collect()));
     }
 
     fn refresh_moving(&mut self, now: Instant) {
