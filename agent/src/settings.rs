@@ -32,6 +32,7 @@ mod environment;
 mod name;
 pub(crate) mod rows;
 mod view;
+mod vip;
 mod wanted;
 mod write;
 
@@ -39,6 +40,7 @@ pub use bus::Bus;
 pub use disk::Disk;
 pub use environment::{BootFile, Environment};
 pub use name::{BadName, NodeName};
+pub use vip::Vips;
 pub use wanted::Counted;
 pub use write::NotWritten;
 
@@ -85,6 +87,8 @@ pub struct Settings {
     pub mesh: Mesh,
     /// Agreement with the other nodes.
     pub bus: Bus,
+    /// The addresses that the cluster shares.
+    pub vips: Vips,
 }
 
 /// One socket of `ECCluster_Listener`.

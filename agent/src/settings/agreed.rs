@@ -10,6 +10,8 @@ const OPTIONS: &[&str] = &[
     "cluster_group",
     "control_group",
     "duravip_balance_set_size",
+    "duravip_lease",
+    "duravip_partition",
     "view_balance_interval",
     "view_broadcast_interval",
     "view_mature_time",

@@ -1,7 +1,7 @@
 //! From the merged configuration to [`Settings`]. Words were checked against the schema before; here they are read, and what
 //! only several of them together can tell is judged.
 use super::{
-    Bus, Environment, Listen, Mesh, NodeName, ObjectSettings, Settings, agreed, control, view::View,
+    Bus, Environment, Listen, Mesh, NodeName, ObjectSettings, Settings, agreed, control, view::View, vip,
 };
 use crate::host::bus::Engine;
 use convoy_core::{
@@ -83,6 +83,7 @@ pub(super) fn settings(
             buffer: server.buffer("tcpbuf_size"),
         },
         bus,
+        vips: vip::read(scopes, &cluster),
     })
 }
 

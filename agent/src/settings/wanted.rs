@@ -54,23 +54,17 @@ impl Settings {
             connect: self.mesh.connect_timeout,
             reconnect: self.mesh.reconnect_interval,
             standing: self.standing(role),
-            vips: convoy_core::vip::Settings::default(),
+            vips: self.node_vips(role),
             replicate: self.objects.iter().map(|(object, settings)| (*object, batching(settings))).collect(),
         };
         let dialling = Dialling { port: self.mesh.peer_port, source: self.address, buffer: self.mesh.buffer };
         let hosts_max = |object| self.objects.get(&object).map(|settings| settings.max_size);
         let bus = self.bus_plan(&state);
+        let addresses = self.addresses(role, counted.bpffs.clone());
         let defaults = counting::Settings::new(counted.bpffs, counted.cgroup, state);
         Wanted {
             plan: Plan { node, dialling, bus },
-            addresses: crate::host::address::Plan {
-                managed: std::collections::BTreeMap::new(),
-                arp_all_hosts: true,
-                refresh: None,
-                check: std::time::Duration::from_secs(30),
-                hooks: std::collections::BTreeMap::new(),
-                bpffs: std::path::PathBuf::new(),
-            },
+            addresses,
             heartbeat: self.heartbeat_interval,
             listen: if self.is_solo() { vec![] } else { self.listens.iter().map(listen).collect() },
             level: level(self.debug_level),
@@ -190,6 +184,17 @@ mod tests {
             "Control_Listener",
             Live::Yes,
         ),
+        (MOVES, "DuraVIP", Live::Yes),
+        ("cluster { arp_all_hosts = false }", "arp_all_hosts", Live::Yes),
+        ("cluster { duravip_balance_set_size = 9 }", "duravip_balance_set_size", Live::Yes),
+        ("cluster { duravip_lease = 1 }", "duravip_lease", Live::Yes),
+        ("cluster { duravip_partition = each_side }", "duravip_partition", Live::Yes),
+        ("cluster { duravip_refresh = 9 }", "duravip_refresh", Live::Yes),
+        ("cluster { duravip_weight = 9 }", "duravip_weight", Live::Yes),
+        ("cluster { if_check_interval = 9 }", "if_check_interval", Live::Yes),
+        ("cluster { view_balance_interval = 9 }", "view_balance_interval", Live::Yes),
+        ("cluster { view_broadcast_interval = 9 }", "view_broadcast_interval", Live::Yes),
+        ("cluster { view_mature_time = 9 }", "view_mature_time", Live::Yes),
         ("Logs { control_cache = /c }", "control_cache", Live::Restart),
         ("Control_Listener { Enable_Authorization = true }", "Control_Listener", Live::Yes),
         ("Control_Listener { Listen /r/2025 { always_allow = true } }", "Control_Listener", Live::Yes),
@@ -215,6 +220,14 @@ mod tests {
             Live::Yes,
         ),
     ];
+
+    /// Everything that says something of single addresses.
+    const MOVES: &str = "cluster {
+            Topology 10.1.1.0/24 { interface = eth1 cidrmask = 24 }
+            duravip_standby_above = 0 duravip_hook_up = /h duravip_hook_down = /h duravip_hook_unit = u
+        }
+        Binding a { bind_address = 10.1.1.1 Enable_Duravip = true Duravip_Preference = mx1 }
+        ESMTP_Listener { Listen 10.1.1.2:25 { Duravip_Follow = a } }";
 
     fn wanted(more: &str) -> Wanted {
         let peers = "msgc_server { peers = [ mx1 = 10.0.0.1 mx2 = 10.0.0.2 ] }\n";
@@ -252,7 +265,7 @@ mod tests {
         let apart = |row: &&schema::Row| kept_apart.contains(&row.name);
         let rows = schema::OPTIONS.iter().filter(|row| !apart(row));
         for row in rows.filter(|row| matches!(row.live, Live::Yes | Live::Restart)) {
-            let has = |text: &str| text.split(' ').any(|word| word == row.name);
+            let has = |text: &str| text.split_whitespace().any(|word| word == row.name);
             let found = CASES.iter().find(|(text, ..)| has(text));
             assert_eq!(found.map(|(.., live)| *live), Some(row.live), "{}", row.name);
         }

@@ -14,6 +14,7 @@ use core::net::IpAddr;
 mod check;
 mod combine;
 mod index;
+mod managed;
 mod mta;
 mod nearest;
 mod page;
@@ -22,6 +23,7 @@ mod table;
 
 pub use check::check;
 pub use index::{option, rows_named, scope, scope_below};
+pub use managed::{Managed, managed};
 pub use mta::is_known as is_mta_name;
 pub use nearest::nearest;
 pub use page::{manual, pages};

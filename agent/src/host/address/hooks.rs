@@ -25,6 +25,8 @@ pub type Hooks = BTreeMap<IpAddr, Arc<[Hook]>>;
 pub enum Hook {
     /// A program and its arguments. One without a slash is looked for as execvp(3) does.
     Command(Vec<String>),
+    /// The same, in one phase only.
+    In(Phase, Vec<String>),
     /// A unit of systemd.
     Unit(String),
 }
@@ -50,17 +52,21 @@ impl fmt::Display for Phase {
 impl fmt::Display for Hook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Command(words) => f.pad(&words.join(" ")),
+            Self::Command(words) | Self::In(_, words) => f.pad(&words.join(" ")),
             Self::Unit(unit) => write!(f, "unit {unit}"),
         }
     }
 }
 
 impl Hook {
+    fn runs_in(&self, phase: Phase) -> bool {
+        !matches!(self, Self::In(only, _) if *only != phase)
+    }
+
     /// Returns program and arguments.
     fn words(&self, phase: Phase) -> Vec<&str> {
         match (self, phase) {
-            (Self::Command(words), _) => words.iter().map(String::as_str).collect(),
+            (Self::Command(words) | Self::In(_, words), _) => words.iter().map(String::as_str).collect(),
             (Self::Unit(unit), Phase::Plumbed) => vec!["systemctl", "--no-ask-password", "start", "--", unit],
             (Self::Unit(unit), Phase::Unplumbing) => {
                 vec!["systemctl", "--no-ask-password", "stop", "--", unit]
@@ -82,7 +88,7 @@ pub(super) fn run(hooks: &[Hook], address: IpAddr, interface: &str, phase: Phase
     let within = Duration::from_nanos(bounds::HOOKS_WITHIN.as_ns());
     let end = Instant::now() + within;
     let mut failures: Vec<String> = Vec::new();
-    for hook in hooks.iter().take(bounds::HOOKS_MAX) {
+    for hook in hooks.iter().take(bounds::HOOKS_MAX).filter(|hook| hook.runs_in(phase)) {
         if let Err(why) = run_one(hook, phase, &environment, end) {
             failures.push(format!("{hook}: {why}"));
         }
@@ -165,6 +171,13 @@ mod tests {
         let check = r#"test "$CONVOY_ADDRESS $CONVOY_INTERFACE $CONVOY_PHASE" = "192.0.2.1 eth0 plumbed""#;
         assert_eq!(run(&[shell(check)], VIP, "eth0", Phase::Plumbed), Ok(()));
         assert!(run(&[shell(check)], VIP, "eth1", Phase::Plumbed).is_err());
+    }
+
+    #[test]
+    fn a_hook_of_one_phase_does_not_run_in_the_other() {
+        let fails = Hook::In(Phase::Plumbed, ["sh", "-c", "exit 1"].map(String::from).into());
+        assert!(run(std::slice::from_ref(&fails), VIP, "eth0", Phase::Plumbed).is_err());
+        assert_eq!(run(&[fails], VIP, "eth0", Phase::Unplumbing), Ok(()));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Invariants: 1. each rule reads typed values; one that does not fit its row was reported before and counts as not set;
 //! 2. a rule with many places speaks once. Source: reference sections 2.2, 3.3, 4.5, 4.6, 5.2, 6.1 and 10.3. Not here: what
 //! needs other nodes, the host or the names of files.
-use super::{Entry, Row, Typed, option, path, read};
+use super::{Entry, Row, Typed, managed::Service, option, path, read};
 use crate::config::{
     diagnostic::{Diagnostic, Diagnostics},
     place::Place,
@@ -21,8 +21,8 @@ mod vip;
 #[derive(Default)]
 pub(super) struct Gathered<'a> {
     limits: objects::Limits,
-    services: Vec<vip::Service<'a>>,
-    open: Option<vip::Service<'a>>,
+    services: Vec<Service<'a>>,
+    open: Option<Service<'a>>,
 }
 
 impl<'a> Gathered<'a> {
@@ -30,7 +30,7 @@ impl<'a> Gathered<'a> {
     pub(super) fn add(&mut self, scope: Scope<'a>, row: &'static Row, entries: Vec<Entry>) {
         let Some(entry) = entries.into_iter().next() else { return };
         if vip::takes(scope, row) {
-            self.open.get_or_insert_with(|| vip::Service::of(scope)).set(row, entry);
+            self.open.get_or_insert_with(|| Service::of(scope)).set(row, entry);
         } else {
             self.limits.add(scope, row, &entry);
         }
@@ -73,12 +73,12 @@ fn entries(scope: Scope<'_>, name: &str) -> Option<Vec<Entry>> {
 }
 
 /// Returns the only word of an option that is set in exactly this scope.
-fn one(scope: Scope<'_>, name: &str) -> Option<Entry> {
+pub(super) fn one(scope: Scope<'_>, name: &str) -> Option<Entry> {
     entries(scope, name)?.into_iter().next()
 }
 
 /// Returns the text of an option that is set in exactly this scope.
-fn text(scope: Scope<'_>, name: &str) -> Option<(String, Place)> {
+pub(super) fn text(scope: Scope<'_>, name: &str) -> Option<(String, Place)> {
     match one(scope, name)? {
         Entry { value: Typed::Text(text), place, .. } => Some((text, place)),
         _ => None,

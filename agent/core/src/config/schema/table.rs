@@ -16,6 +16,8 @@ mod security;
 mod sending;
 mod vip;
 
+pub(super) use vip::SOCKETS;
+
 /// All scopes, outer before inner.
 pub static SCOPES: &[ScopeRow] = &ALL_SCOPES;
 

@@ -19,7 +19,7 @@ fn told(text: &str, expected: &[&str]) {
 fn cluster(more: &str) -> String {
     format!(
         "cluster {{ Topology 10.1.1.0/24 {{ interface = eth1 }} }}
-         msgc_server {{ peers = [ mx1 = 192.168.0.10  mx2 = 192.168.0.11 ] }}
+         msgc_server {{ peers = [ mx1 = 192.168.0.10  mx2 = 192.168.0.11  mx9 = 192.168.0.19 ] }}
          Binding b1 {{ bind_address = 10.1.1.1  Enable_Duravip = true  Duravip_Preference = mx1 }}
          Binding b2 {{ bind_address = 10.1.1.2 }}
          {more}"
@@ -83,6 +83,37 @@ fn what_moves_lies_in_a_block_and_is_no_nodes_own_address() {
         text + &format!("Binding n{n} {{ bind_address = 10.9.9.{n} Enable_Duravip = 1 }}\n")
     });
     told(&cluster(&homeless), &["vip-no-topology"]);
+}
+
+#[test]
+fn neither_of_two_nodes_takes_over_unless_each_side_may() {
+    let two = |more: &str, moves: bool| {
+        format!(
+            "cluster {{ Topology 10.1.1.0/24 {{ interface = eth1 }} {more} }}
+             msgc_server {{ peers = [ mx1 = 192.168.0.10  mx2 = 192.168.0.11 ] }}
+             Binding b1 {{ bind_address = 10.1.1.1  Enable_Duravip = {moves} }}"
+        )
+    };
+    told(&two("", true), &["vip-two-nodes"]);
+    told(&two("duravip_partition = Quorum", true), &["vip-two-nodes"]);
+    told(&two("duravip_partition = each_side", true), &[]);
+    told(&two("", false), &[]);
+    told(&cluster(""), &[]);
+}
+
+#[test]
+fn no_more_addresses_move_than_a_node_looks_after() {
+    let bindings = |count: usize| {
+        (0..count).map(|n| {
+            format!("Binding n{n} {{ bind_address = 10.1.{}.{} Enable_Duravip = true }}\n", n / 256, n % 256)
+        })
+    };
+    let text = |count| {
+        let bindings: String = bindings(count).collect();
+        format!("cluster {{ Topology 10.1.0.0/16 {{ interface = eth1 }} }}\n{bindings}")
+    };
+    told(&text(crate::bounds::VIPS_MAX), &[]);
+    told(&text(crate::bounds::VIPS_MAX + 1), &["too-many-vips"]);
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! The blocks of addresses that move, and their interfaces.
 //!
 //! Source: reference section 2.5.
-use super::{super::Typed, one, place_of, text};
+use super::{
+    super::{Typed, managed::BLOCKS_MAX},
+    one, place_of, text,
+};
 use crate::config::{
     diagnostic::{Diagnostic, Diagnostics},
     scopes::Scope,
@@ -51,6 +54,3 @@ fn mask(scope: Scope<'_>, block: Prefix, diagnostics: &mut Diagnostics) {
         diagnostics.push(fault.at(set.place).expected(format!("expected 0 to {most}")));
     }
 }
-
-/// chosen: a host has far fewer interfaces, and every address that moves is compared with all blocks.
-const BLOCKS_MAX: usize = 256;

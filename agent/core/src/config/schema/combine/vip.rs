@@ -2,8 +2,12 @@
 //!
 //! Source: reference sections 5.1, 5.2 and 10.3.
 use super::{
-    super::{Entry, Row, Typed, nearest},
-    entries, one, place_of,
+    super::{
+        Row, Typed,
+        managed::{Service, bindings},
+        nearest,
+    },
+    entries, one, place_of, text,
 };
 use crate::{
     bounds,
@@ -11,29 +15,15 @@ use crate::{
         diagnostic::{Diagnostic, Diagnostics},
         place::Place,
         scopes::Scope,
-        value::{self, Endpoint},
+        value,
     },
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     format,
-    string::String,
 };
 use convoy_common::{addr::Host, prefix::Prefix};
 use core::net::IpAddr;
-
-/// A binding or a socket, as far as it says anything about its address.
-pub(super) struct Service<'a> {
-    scope: Scope<'a>,
-    /// Whether it is a binding.
-    binding: bool,
-    /// Its own address; `None` for any address.
-    address: Option<IpAddr>,
-    /// Where it is enabled, if it is.
-    enabled: Option<Place>,
-    preference: Option<(String, Place)>,
-    follow: Option<(String, Place)>,
-}
 
 /// Returns whether the option is one of a service's own.
 pub(super) fn takes(scope: Scope<'_>, row: &Row) -> bool {
@@ -53,6 +43,8 @@ pub(super) fn check(
     // All services of an address that moves move with it.
     let moving: BTreeSet<_> =
         services.iter().filter(|service| service.enabled.is_some()).filter_map(Service::address).collect();
+    let followers = services.iter().filter(|service| service.follow.is_some()).filter_map(Service::address);
+    fewer(&moving.iter().copied().chain(followers).collect(), services, diagnostics);
     let targets = Targets::of(services);
     for service in services {
         let moves = service.address().is_some_and(|address| moving.contains(&address));
@@ -63,47 +55,8 @@ pub(super) fn check(
     }
     preferences(root, services, diagnostics);
     balance(root, services, diagnostics);
+    voters(root, services, diagnostics);
     places(root, services, blocks, diagnostics);
-}
-
-impl<'a> Service<'a> {
-    /// A service that says nothing yet. The address of a socket is its name.
-    pub(super) fn of(scope: Scope<'a>) -> Self {
-        let binding = scope.name() == "binding";
-        let address = match scope.instance().filter(|_| !binding).map(value::endpoint) {
-            Some(Ok(Endpoint::Inet(address))) => Some(address.ip()),
-            _ => None,
-        };
-        Self { scope, binding, address, enabled: None, preference: None, follow: None }
-    }
-
-    pub(super) fn set(&mut self, row: &Row, entry: Entry) {
-        match (row.name, entry.value) {
-            ("Enable_Duravip", Typed::Bool(enabled)) => self.enabled = enabled.then_some(entry.place),
-            ("Duravip_Preference", Typed::Text(node)) => self.preference = Some((node, entry.place)),
-            ("Duravip_Follow", Typed::Text(target)) => self.follow = Some((target, entry.place)),
-            ("bind_address", Typed::Address(address)) => self.address = address,
-            _ => {}
-        }
-    }
-
-    /// Returns the one address it has: its own, else that of its group, else the global one.
-    fn address(&self) -> Option<IpAddr> {
-        let outer = || {
-            let mut around = core::iter::successors(self.scope.parent(), |scope| scope.parent());
-            match around.find_map(|scope| one(scope, "bind_address"))?.value {
-                Typed::Address(address) => address,
-                _ => None,
-            }
-        };
-        let inherits = self.binding && self.address.is_none() && self.scope.option("bind_address").is_none();
-        self.address.or_else(|| if inherits { outer() } else { None }).filter(|ip| !ip.is_unspecified())
-    }
-
-    fn name(&self) -> String {
-        let (what, instance) = (if self.binding { "binding" } else { "socket" }, self.scope.instance());
-        format!("{what} `{}`", instance.unwrap_or_default())
-    }
 }
 
 /// The options of one service among each other.
@@ -226,11 +179,6 @@ fn binding<'a>(root: Scope<'a>, name: &str) -> Option<Scope<'a>> {
     of(root).or_else(|| root.instances("binding_group").find_map(of))
 }
 
-fn bindings(root: Scope<'_>) -> impl Iterator<Item = Scope<'_>> {
-    let groups = root.instances("binding_group").flat_map(|group| group.instances("binding"));
-    root.instances("binding").chain(groups)
-}
-
 /// Preferences name members, and services of one address the same one.
 fn preferences(root: Scope<'_>, services: &[Service<'_>], diagnostics: &mut Diagnostics) {
     let peers =
@@ -274,6 +222,30 @@ fn balance(root: Scope<'_>, services: &[Service<'_>], diagnostics: &mut Diagnost
         let message = "`duravip_balance_set_size` is 1: addresses without a preference are spread slowly";
         let warning = Diagnostic::warning("balance-set-of-one", message).at(set.place);
         diagnostics.push(warning.help("set the same larger number on every node, all of them down"));
+    }
+}
+
+/// One of two nodes is no majority: with two of them nobody takes over, unless every part acts for itself.
+fn voters(root: Scope<'_>, services: &[Service<'_>], diagnostics: &mut Diagnostics) {
+    let Some(moves) = services.iter().find_map(|service| service.enabled) else { return };
+    let partition = root.scope("cluster", None).and_then(|cluster| text(cluster, "duravip_partition"));
+    let is_quorum = partition.is_none_or(|(word, _)| word == "quorum");
+    let peers = root.scope("msgc_server", None).and_then(|server| entries(server, "peers"));
+    if let (true, Some([_, last])) = (is_quorum, peers.as_deref()) {
+        let message = "of two nodes neither takes addresses over from the other: one is no majority";
+        let warning = Diagnostic::warning("vip-two-nodes", message).at(last.place);
+        let help = "add a third node, or write `duravip_partition = each_side` in scope `cluster`";
+        diagnostics.push(warning.note(moves, "this address is to move").help(help));
+    }
+}
+
+/// The addresses that move are no more than a node looks after.
+fn fewer(moving: &BTreeSet<IpAddr>, services: &[Service<'_>], diagnostics: &mut Diagnostics) {
+    if moving.len() > bounds::VIPS_MAX {
+        let message = format!("{} addresses move: a node has at most {}", moving.len(), bounds::VIPS_MAX);
+        let fault = Diagnostic::error("too-many-vips", message).help("enable DuraVIP for fewer of them");
+        let place = services.iter().find_map(|service| service.enabled).unwrap_or_default();
+        diagnostics.push(fault.at(place));
     }
 }
 

@@ -217,16 +217,14 @@ pub(super) const OPTIONS: &[Row] = &[
     Row::new(REPLICATE, "binding_group", Kind::Text, "Restricts the object to one binding group.")
         .live(Live::NoEffect),
     // --- cluster::Topology ---
-    Row::new(TOPOLOGY, "interface", Kind::Text, "Interface that receives the addresses of the block.")
-        .live(Live::NoEffect),
+    Row::new(TOPOLOGY, "interface", Kind::Text, "Interface that receives the addresses of the block."),
     Row::new(
         TOPOLOGY,
         "cidrmask",
         Kind::Int(&[(0, 128)]),
-        "Prefix length of an address added to the interface; 32 is right in practice.",
+        "Prefix length of an address added to the interface; 32 is right in practice, for IPv6 128, its default there.",
     )
-    .default("32")
-    .live(Live::NoEffect),
+    .default("32"),
 ];
 
 /// Kinds of replicated object, of which this version counts the first two (reference section 4.2).

@@ -5,7 +5,7 @@ use super::{
     Fallback, HOUR, Kind, Live, Row,
     sending::{GLOBAL, SOURCES},
 };
-use crate::time::Span;
+use crate::{bounds, time::Span};
 
 pub(super) const OPTIONS: &[Row] = &[
     Row::new(
@@ -14,22 +14,19 @@ pub(super) const OPTIONS: &[Row] = &[
         Kind::Bool,
         "Whether the address belongs to the cluster: one node at a time has it.",
     )
-    .default("false")
-    .live(Live::NoEffect),
+    .default("false"),
     Row::new(
         BINDINGS_AND_SOCKETS,
         "Duravip_Preference",
         Kind::Text,
         "Node that has the address whenever it is a member.",
-    )
-    .live(Live::NoEffect),
+    ),
     Row::new(
         SOCKETS,
         "Duravip_Follow",
         Kind::Text,
         "Binding, or address of one, with which the address of this socket moves.",
-    )
-    .live(Live::NoEffect),
+    ),
     Row::new(
         SOURCES,
         "bind_address",
@@ -70,29 +67,26 @@ pub(super) const OPTIONS: &[Row] = &[
         Kind::Bool,
         "Whether a new place of an address is told to all hosts of the segment, or only to those that ask for it.",
     )
-    .default("true")
-    .live(Live::NoEffect),
+    .default("true"),
     Row::new(
         CLUSTER,
         "duravip_balance_set_size",
         Kind::Int(&[(1, 10_240)]),
         "Addresses moved in one step of balancing; equal on all nodes, or the cluster never comes to rest.",
     )
-    .default("1")
-    .live(Live::NoEffect),
+    .default("1"),
     Row::new(
         CLUSTER,
         "if_check_interval",
         Kind::Seconds(Span::from_secs(1), HOUR),
-        "Time between two comparisons of the interfaces with the agreed view.",
+        "Time between two comparisons of the interfaces with the agreed view, and pause before a refused address is tried again.",
     )
-    .default("30")
-    .live(Live::NoEffect),
+    .default("30"),
     Row::new(
         CLUSTER,
         "if_down_limit",
         Kind::Int(&[(0, 3_600)]),
-        "Comparisons in which an address must be missing before it is added again.",
+        "Comparisons in which an address must be missing before it is added again; Convoy adds it as soon as the kernel tells.",
     )
     .default("4")
     .live(Live::NoEffect),
@@ -110,29 +104,87 @@ pub(super) const OPTIONS: &[Row] = &[
         Kind::Seconds(Span::from_secs(1), HOUR),
         "Time between two looks whether addresses are spread evenly.",
     )
-    .default("10")
-    .live(Live::NoEffect),
+    .default("10"),
     Row::new(
         CLUSTER,
         "view_broadcast_interval",
         Kind::Seconds(Span::ZERO, HOUR),
         "Time between two announcements of the view without a reason; 0 is never.",
     )
-    .default("0")
-    .live(Live::NoEffect),
+    .default("0"),
     Row::new(
         CLUSTER,
         "view_mature_time",
         Kind::Seconds(Span::ZERO, HOUR),
         "Time a view must stay unchanged before it is acted on.",
     )
-    .default("5")
-    .live(Live::NoEffect),
+    .default("5"),
+    Row::new(
+        CLUSTER,
+        "duravip_partition",
+        Kind::Choice(&["quorum", "each_side"]),
+        "Who holds addresses while the cluster is cut apart: the part with more than half of the peers, or each part all.",
+    )
+    .default("quorum")
+    .ours(),
+    Row::new(
+        CLUSTER,
+        "duravip_lease",
+        Kind::Seconds(Span::from_ms(100), Span::from_secs(10)),
+        "How long the kernel answers for addresses without hearing from the daemon; equal on all nodes.",
+    )
+    .default("0.5")
+    .ours(),
+    Row::new(
+        CLUSTER,
+        "duravip_weight",
+        Kind::Int(&[(1, 1_000)]),
+        "Share of the addresses that this node gets, beside the weights of the others.",
+    )
+    .default("1")
+    .ours(),
+    Row::new(
+        CLUSTER,
+        "duravip_standby_above",
+        Kind::Int(&[(0, bounds::VIPS_MAX as i64)]),
+        "With more managed addresses than this on an interface, the node keeps all of them there, those of others silent.",
+    )
+    .default("512")
+    .ours(),
+    Row::new(
+        CLUSTER,
+        "duravip_refresh",
+        Kind::Seconds(Span::ZERO, HOUR),
+        "Time between two announcements of everything held, against forwarding tables that age; 0 is never.",
+    )
+    .default("300")
+    .ours(),
+    Row::new(
+        CLUSTER,
+        "duravip_hook_up",
+        Kind::Path,
+        "Program that runs when an address has come to this host; unset is none.",
+    )
+    .ours(),
+    Row::new(
+        CLUSTER,
+        "duravip_hook_down",
+        Kind::Path,
+        "Program that runs before an address leaves this host; unset is none.",
+    )
+    .ours(),
+    Row::new(
+        CLUSTER,
+        "duravip_hook_unit",
+        Kind::Text,
+        "Unit of systemd that is started when an address has come and stopped before it leaves; `name@.service` is one each.",
+    )
+    .ours(),
 ];
 
 const CLUSTER: &[&str] = &["cluster"];
 /// Every socket that a mail server opens; those of the cluster's own listeners are in the reference's table too.
-pub(super) const SOCKETS: &[&str] = &[
+pub(in crate::config::schema) const SOCKETS: &[&str] = &[
     "ESMTP_Listener::Listen",
     "ECStream_Listener::Listen",
     "HTTP_Listener::Listen",
