@@ -1,6 +1,6 @@
 //! Managed addresses on the hosts of a lab: the configuration that offers them.
 use crate::Host;
-use std::{fmt::Write as _, net::IpAddr};
+use std::net::IpAddr;
 
 /// What is offered, and how fast the cluster is.
 #[derive(Clone, Debug)]
@@ -37,11 +37,9 @@ impl Host {
         let preference = preference.as_ref().map(|node| format!("  Duravip_Preference = \"{node}\"\n"));
         let preference = preference.unwrap_or_default();
         for (number, address) in addresses.iter().enumerate() {
-            // Writing to a string does not fail.
-            drop(write!(
-                config,
+            config += &format!(
                 "Binding \"b{number}\" {{\n  bind_address = \"{address}\"\n  Enable_Duravip = true\n{preference}}}\n"
-            ));
+            );
         }
         config
     }

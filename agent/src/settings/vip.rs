@@ -115,6 +115,7 @@ impl Settings {
             balance_set: vips.balance_set,
             broadcast: vips.broadcast,
             retry: vips.check,
+            share_neighbours: !vips.arp_all_hosts,
             lease: vips.lease,
         }
     }

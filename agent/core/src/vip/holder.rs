@@ -264,7 +264,7 @@ impl Holder {
         let Some(own) = self.own else { return };
         let Settings { offer, weight, .. } = &self.settings;
         let leaving = self.leave_by.is_some();
-        let report = self.table.report(own, offer, &self.unable, *weight);
+        let report = self.table.report(own, offer, &self.unable, &self.opened, *weight);
         let report = Report { firm: self.confirm.firm, leaving, ..report };
         super::exchange::parts(epoch, &report).into_iter().for_each(|part| self.say(part));
     }

@@ -15,7 +15,7 @@ use alloc::{collections::BTreeMap, vec::Vec};
 
 impl Holder {
     pub(super) fn on_said(&mut self, now: Instant, sender: MemberId, said: Said) {
-        let complete = self.nodes.iter().eq(self.table.seats().keys());
+        let complete = self.nodes.iter().all(|node| self.table.seats().contains_key(node));
         let Some(exchange) = &mut self.exchange else { return self.take(now, sender, said) };
         match exchange.take(sender, said, complete) {
             Progress::Waiting => {}
@@ -102,7 +102,7 @@ impl Holder {
             Said::Released(addresses) => self.table.released(sender, &addresses),
             Said::Opened(addresses) => {
                 self.table.opened(sender, &addresses);
-                return;
+                return self.refresh(now, addresses.into_iter());
             }
             Said::Able { able, addresses } => self.table.set_able(sender, &addresses, able),
             Said::Drain { on, node } => {

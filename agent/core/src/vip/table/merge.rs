@@ -45,12 +45,12 @@ pub struct Claim {
 
 impl Table {
     /// Returns what this node reports.
-    pub(in crate::vip) fn report(&self, own: MemberId, offer: &Offer, unable: &BTreeSet<IpAddr>, weight: u32) -> Report {
+    pub(in crate::vip) fn report(&self, own: MemberId, offer: &Offer, unable: &BTreeSet<IpAddr>, opened: &BTreeSet<IpAddr>, weight: u32) -> Report {
         let claim = |address: IpAddr| {
             let topic = self.topics.get(&address);
             Claim {
                 own: topic.is_some_and(|topic| topic.owner == Some(own)),
-                closed: topic.is_some_and(|topic| topic.owner == Some(own) && topic.ghost.is_some()),
+                closed: topic.is_some_and(|topic| topic.owner == Some(own) && topic.ghost.is_some() && !opened.contains(&address)),
                 known: topic.is_some_and(|topic| topic.owner.is_some()) || self.orphans.contains_key(&address),
                 unable: unable.contains(&address),
             }
