@@ -159,7 +159,7 @@ const PARTS: &[Part] = &[
     live!("duravip_partition", plan.node.vips.partition),
     live!("duravip_refresh", addresses.refresh),
     live!("duravip_weight", plan.node.vips.weight),
-    live!("arp_all_hosts", addresses.arp_all_hosts),
+    live!("arp_all_hosts", addresses.arp_all_hosts, plan.node.vips.share_neighbours),
     live!("if_check_interval", plan.node.vips.retry, addresses.check),
     live!("view_balance_interval", plan.node.vips.balance_interval),
     live!("view_broadcast_interval", plan.node.vips.broadcast),
