@@ -70,6 +70,8 @@ pub struct Holder {
     confirm: Confirm,
     /// When the present members were first all there.
     view_since: Instant,
+    /// When a member last offered something else with an address, in the present view or an earlier one.
+    offered_since: BTreeMap<IpAddr, Instant>,
     /// The epoch for which this node has called an election.
     called: u64,
     elected: bool,
@@ -105,6 +107,7 @@ impl Holder {
             probes: 0,
             confirm: Confirm::default(),
             view_since: now,
+            offered_since: BTreeMap::new(),
             called: 0,
             elected: false,
             balance_at: None,

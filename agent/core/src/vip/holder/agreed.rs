@@ -5,7 +5,7 @@ use crate::{
     group::bus::MemberId,
     time::Instant,
     vip::{
-        Table,
+        Offer, Offered, Table,
         exchange::Progress,
         table::Report,
     },
@@ -82,6 +82,7 @@ impl Holder {
                 }
                 let Some(gathered) = self.gathering.remove(&sender) else { return };
                 let report = gathered.into_report();
+                self.note_offer(now, sender, &report.offer);
                 self.table.set_offer(sender, report.offer, report.weight);
             }
             Said::Elect { epoch } if Some(epoch) == self.epoch() => {
@@ -119,6 +120,19 @@ impl Holder {
         self.absorb(now, changes);
         // A move that began concerns nodes that no change names yet.
         self.refresh_moving(now);
+    }
+
+    /// A member offers this from now on: what is another offer than before is as old as that.
+    fn note_offer(&mut self, now: Instant, sender: MemberId, offer: &Offer) {
+        let before = self.table.seats().get(&sender).map(|seat| seat.offer.clone()).unwrap_or_default();
+        let has = |offer: &Offer, offered: &Offered| offer.binary_search(offered).is_ok();
+        let gone = before.iter().filter(|offered| !has(offer, offered));
+        let new = offer.iter().filter(|offered| !has(&before, offered));
+        self.offered_since.extend(gone.chain(new).map(|offered| (offered.address, now)));
+        if self.offered_since.len() > bounds::VIPS_MAX {
+            let topics = self.table.topics();
+            self.offered_since.retain(|address, _| topics.contains_key(address));
+        }
     }
 
     /// Another member's neighbours are to learn of moves, too.

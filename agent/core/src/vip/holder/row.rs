@@ -29,6 +29,8 @@ pub struct Row {
     pub follow: Option<IpAddr>,
     /// Since when the nodes that offer it are those.
     pub view_stable: Span,
+    /// Since when that is what they offer with it.
+    pub configuration_stable: Span,
     /// Since when it has this owner, as far as this node knows.
     pub stable: Span,
     /// What it is on this host; none where this node does not offer it.
@@ -122,6 +124,7 @@ impl Holder {
                 preference: topic.preference.clone(),
                 follow: topic.follow,
                 view_stable: now.since(self.view_since),
+                configuration_stable: now.since(*self.offered_since.get(address).unwrap_or(&self.view_since)),
                 stable: local.map_or(Span::ZERO, |local| now.since(local.owner_since)),
                 here: local.map(|local| local.made),
                 failed: local.and_then(|local| local.failed.clone()),
