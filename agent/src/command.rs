@@ -18,12 +18,14 @@ mod style;
 mod table;
 mod top;
 mod tree;
+mod vip;
 mod words;
 
 pub use args::{Args, Question, Shared, View};
 pub use config::{Config, ConfigCommand, Words, render_config};
 pub use failed::{Exit, Failed};
 pub use style::Style;
+pub use vip::Vip;
 
 use crate::host::control::{
     client::{Client, ClientError},
@@ -123,6 +125,13 @@ pub fn render(request: &Request, line: &str, style: Style, to: &mut impl Write) 
             all::write(&inner, &parse(line)?, style, to)?;
         }
         Request::Drift => drift::write(&parse::<Drift>(line)?, style, to)?,
+        Request::Vips => vip::list(&parse(line)?, style, to)?,
+        Request::VipMove(_) => vip::moving(&parse(line)?, to)?,
+        Request::VipDrain(_) => vip::drained(&parse(line)?, to)?,
+        Request::VipAnnounce => vip::announced(&parse(line)?, to)?,
+        Request::VipHistory => vip::history(&parse(line)?, style, to)?,
+        Request::VipDebug { .. } => vip::debugging(parse(line)?, to)?,
+        Request::Arp => vip::hosts(&parse(line)?, to)?,
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
 //! The words of `convoy`. The texts here are its manual: what each command asks, an example, what comes back.
-use super::config::Config;
+use super::{config::Config, vip::Vip};
 use crate::host::control::shape::Request;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use convoy_common::prefix::Prefix;
@@ -74,6 +74,12 @@ pub enum Question {
     /// event was missed; "put right" counts connections since the daemon started.
     #[command(after_long_help = "Example:\n  convoy drift")]
     Drift,
+    /// The addresses that the cluster shares: who has which, moves, nodes to be emptied
+    ///
+    /// Each is held by one node at a time, and by another when that one is gone (docs/duravip.md). Everybody who may ask
+    /// convoyd may look; only root and convoyd's own user, and whom a role allows it, may move something.
+    #[command(subcommand)]
+    Vip(Vip),
     /// The configuration: look, check, change while convoyd runs, save
     ///
     /// Words are scopes from the outermost to the innermost, each followed by its instance if it has instances, then
@@ -164,6 +170,7 @@ impl Args {
             Question::Status => Request::Status,
             Question::Membership => Request::Membership,
             Question::Drift => Request::Drift,
+            Question::Vip(vip) => vip.request(),
             Question::Shared(Shared::List) => Request::SharedList,
             Question::Shared(Shared::Show(View { object, from })) => {
                 Request::SharedShow { object: object.clone(), from: from.clone() }
@@ -207,6 +214,7 @@ Colour is used on a terminal unless NO_COLOR is set.";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::control::shape::vip::{DrainRequest, MoveRequest};
     use clap::CommandFactory;
 
     fn check(words: &str, expected: &Request) {
@@ -221,6 +229,13 @@ mod tests {
         check("convoy membership --json", &Request::Membership);
         check("convoy --run-dir /x drift", &Request::Drift);
         check("convoy shared list", &Request::SharedList);
+        check("convoy vip show", &Request::Vips);
+        let (addresses, node) = (vec!["192.0.2.1".to_owned(), "2001:db8::/64".to_owned()], "mx2".to_owned());
+        check(
+            "convoy vip move 192.0.2.1 2001:db8::/64 mx2",
+            &Request::VipMove(MoveRequest { addresses, node: node.clone() }),
+        );
+        check("convoy vip undrain mx2", &Request::VipDrain(DrainRequest { node, on: false }));
         check(
             "convoy shared show inbound_cidr --from mx2",
             &Request::SharedShow { object: object.clone(), from: Some("mx2".into()) },

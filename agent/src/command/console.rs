@@ -4,6 +4,7 @@
 //! prints, XML, or stays JSON. The commands are those of `core::console`.
 mod ask;
 mod attached;
+mod duravip;
 mod interrupts;
 mod pager;
 mod prompt;
@@ -100,7 +101,7 @@ impl Console {
         let answer = self.attached.ask(&ask, &ask.effect(line))?;
         if self.json {
             writeln!(to, "{answer}")?;
-        } else if line.xml || line.command.id == Id::ShowClusterMembership {
+        } else if line.xml || matches!(line.command.id, Id::ShowClusterMembership | Id::DuravipShowTables) {
             xml::write(&line.text(), &answer, to)?;
         } else {
             show::write(line, &ask, &answer, self.style, to)?;

@@ -60,12 +60,12 @@ impl Ink {
         if count == 0 { Self::Plain } else { Self::Warn }
     }
 
-    /// Returns the ink of a member's or node's state.
+    /// Returns the ink of a member's, node's or address's state.
     pub(super) fn of_state(state: &str) -> Self {
         match state {
-            "alive" | "ready" => Self::Good,
-            "suspect" | "degraded" => Self::Warn,
-            "gone" => Self::Bad,
+            "alive" | "ready" | "owned" => Self::Good,
+            "suspect" | "degraded" | "moving" | "waiting" => Self::Warn,
+            "gone" | "unowned" | "broken" => Self::Bad,
             _ => Self::Plain,
         }
     }

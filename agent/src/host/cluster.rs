@@ -8,6 +8,7 @@ mod agreed;
 mod ask;
 mod beats;
 mod view;
+mod vips;
 
 pub use agreed::Done;
 

@@ -46,6 +46,12 @@ pub enum Id {
     ClusterNodename,
     ClusterNodeaddr,
     ClusterReset,
+    ArpShow,
+    DuravipShow,
+    DuravipShowTables,
+    DuravipMove,
+    DuravipAnnounceView,
+    DuravipDebug,
     SharedList,
     SharedShow,
     ConfigGet,
@@ -116,6 +122,16 @@ pub const COMMANDS: &[Command] = &[
     command(Id::SharedList, &["cluster", "shared", "list"], "", (0, 0), Place::Node, "The replicated objects"),
     command(Id::SharedShow, &["cluster", "shared", "show"], "OBJECT [from NODE]", (1, 3), Place::Node, "The sum over all nodes of an object, or one node's part of it")
         .more("OBJECT is inbound_cidr or outbound_cidr. Example: cluster shared show inbound_cidr from mx2"),
+    command(Id::DuravipShow, &["cluster", "duravip", "show"], "", (0, 0), Place::Node, "Every address that the cluster shares: who could have it, and who has")
+        .more("An address with its bindings, whether it has an owner, whether the nodes' configurations fit each other (safe,\nin conflict, UNSAFE, BROKEN), its services; then its nodes, the owner with a star."),
+    command(Id::DuravipShowTables, &["cluster", "duravip", "show", "tables"], "", (0, 0), Place::Node, "The same with all that is known, in XML"),
+    command(Id::DuravipMove, &["cluster", "duravip", "move"], "ADDRESS [to] NODE", (2, 3), Place::Node, "Have an address go to a node")
+        .more("Any node may be asked, or all: they agree on it. Example: cluster duravip move 192.0.2.7 to mx2")
+        .changes(),
+    command(Id::DuravipAnnounceView, &["cluster", "duravip", "announce", "view"], "", (0, 0), Place::Node, "Tell the members again what this node would hold, and its links what it has")
+        .changes(),
+    command(Id::DuravipDebug, &["cluster", "duravip", "debug"], "on|off", (1, 1), Place::Node, "Tell moves in detail in the log, or no longer").changes(),
+    command(Id::ArpShow, &["cluster", "arp", "show"], "", (0, 0), Place::Node, "Who this host heard of on the links of shared addresses, with link address and age"),
     command(Id::ClusterReset, &["cluster", "reset"], "", (0, 0), Place::Node, "Leave the bus and join it again; all members agree on a new view")
         .more("For the day on which a node's idea of the cluster is wrong. Counts and connections stay.")
         .changes(),

@@ -12,6 +12,7 @@ use crate::host::control::shape::{
     all::{BroadcastRequest, RetrieveRequest},
     authz::OwnRequest,
     config::{ConfigRequest, Path, Words},
+    vip::MoveRequest,
 };
 use clap::Parser;
 use convoy_core::console::{self, Id, Line, Place};
@@ -37,6 +38,7 @@ impl Ask {
             Self::Config(_) => "config show",
             Self::Node(Request::Reset) => "cluster membership",
             Self::Node(Request::Broadcast(_)) => "retrieve",
+            Self::Node(Request::VipMove(_)) => "cluster duravip show",
             Self::Node(_) | Self::Own(_) => "the log of convoyd",
         };
         // `write config` writes only where it has a path.
@@ -72,6 +74,11 @@ pub(super) fn of(line: &Line, session: &str) -> Result<Ask, Failed> {
         | Id::Info => Request::Cluster,
         Id::ClusterReset => Request::Reset,
         Id::Version => Request::Status,
+        Id::ArpShow => Request::Arp,
+        Id::DuravipShow | Id::DuravipShowTables => Request::Vips,
+        Id::DuravipMove => duravip_move(words)?,
+        Id::DuravipAnnounceView => Request::VipAnnounce,
+        Id::DuravipDebug => Request::VipDebug { on: is_on(&words[0])? },
         Id::SharedList => Request::SharedList,
         Id::SharedShow => shared_show(words)?,
         Id::Broadcast => broadcast(words, None, None, session)?,
@@ -120,6 +127,23 @@ fn shared_show(words: &[String]) -> Result<Request, Failed> {
         _ => return Err(usage("write: cluster shared show OBJECT [from NODE]")),
     };
     Ok(Request::SharedShow { object: words[0].clone(), from })
+}
+
+fn duravip_move(words: &[String]) -> Result<Request, Failed> {
+    let node = match words {
+        [_, node] => node,
+        [_, to, node] if to.eq_ignore_ascii_case("to") => node,
+        _ => return Err(usage("write: cluster duravip move ADDRESS to NODE")),
+    };
+    Ok(Request::VipMove(MoveRequest { addresses: vec![words[0].clone()], node: node_of(node) }))
+}
+
+fn is_on(word: &str) -> Result<bool, Failed> {
+    match word.to_ascii_lowercase().as_str() {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(usage("write: cluster duravip debug on, or off")),
+    }
 }
 
 /// A private name such as `#ec1-77#mx1` means its node.
@@ -185,6 +209,12 @@ mod tests {
     fn lines_become_requests() {
         check("cluster info", r#"{"ask":"cluster"}"#);
         check("cluster reset", r#"{"ask":"cluster reset"}"#);
+        check("cluster duravip show tables", r#"{"ask":"vips"}"#);
+        let moves = r#"{"ask":"vip move","addresses":["192.0.2.1"],"node":"mx2"}"#;
+        check("cluster duravip move 192.0.2.1 to MX2", moves);
+        check("cluster duravip move 192.0.2.1 mx2", moves);
+        check("cluster duravip debug on", r#"{"ask":"vip debug","on":true}"#);
+        check("cluster arp show", r#"{"ask":"arp"}"#);
         check(
             "cluster shared show inbound_cidr from #ec1-7#MX2",
             r#"{"ask":"shared show","object":"inbound_cidr","from":"mx2"}"#,

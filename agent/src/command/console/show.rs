@@ -2,6 +2,7 @@
 use super::{
     super::{Failed, Style, all::answered, config::render_config, parse, render, words::span},
     ask::{self, Ask},
+    duravip,
 };
 use crate::host::control::shape::{
     SharedList, SharedShow, Status,
@@ -28,6 +29,7 @@ pub(super) fn write(
         Id::ClusterReset => writeln!(to, "left the bus, joining again; see: cluster membership")?,
         Id::Info => manager_info(&parse(answer)?, to)?,
         Id::Version => writeln!(to, "convoyd version: {}", parse::<Status>(answer)?.version)?,
+        Id::DuravipShow => duravip::state(&parse(answer)?, to)?,
         Id::SharedList => shared_list(&parse(answer)?, to)?,
         Id::SharedShow => shared_show(&parse(answer)?, to)?,
         Id::Retrieve => collected(&line.arguments, &parse(answer)?, style, to)?,

@@ -28,7 +28,7 @@ impl Cluster {
                 self.reset(&query.caller);
                 Ok(Answer::Cluster(Box::new(self.cluster_info(&self.mesh.node()))))
             }
-            request => self.answer_to(request),
+            request => self.answer_of_vips(request).unwrap_or_else(|| self.answer_to(request)),
         };
         if query.reply.try_send(answer).is_err() {
             tracing::debug!("a control client left before its answer");
@@ -52,7 +52,16 @@ impl Cluster {
             }
             Request::Retrieve(request) => self.retrieve(request),
             Request::Flush => Ok(self.flush()),
-            Request::All(_) | Request::Broadcast(_) | Request::Reset => unreachable!("taken before"),
+            Request::All(_)
+            | Request::Broadcast(_)
+            | Request::Reset
+            | Request::Vips
+            | Request::VipMove(_)
+            | Request::VipDrain(_)
+            | Request::VipAnnounce
+            | Request::VipHistory
+            | Request::VipDebug { .. }
+            | Request::Arp => unreachable!("taken before"),
             Request::Drift => Ok(Answer::Drift(self.drift())),
             Request::SharedShow { object, from }
             | Request::SharedQuery { object, from, .. }

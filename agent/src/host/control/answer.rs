@@ -3,9 +3,13 @@ use super::shape::{
     Drift, EntryRow, Failure, Membership, Request, SharedList, SharedQuery, SharedTop, Status,
     all::{AllAnswers, Flushed, Sent},
     cluster::{ClusterInfo, Hello},
+    vip::{Announced, ArpTable, Debugging, Drained, Moves, Moving, VipRow, Vips},
 };
 use convoy_common::prefix::Prefix;
-use convoy_core::counters::{CidrTree, Row};
+use convoy_core::{
+    counters::{CidrTree, Row},
+    vip,
+};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use std::io::{self, Write};
 
@@ -30,6 +34,29 @@ pub enum Answer {
     Flushed(Flushed),
     /// To `all` and `retrieve`.
     All(AllAnswers),
+    /// To `vips`, for the client's thread to write.
+    Vips {
+        /// The addresses.
+        rows: Vec<vip::Row>,
+        /// Whether this node's kernel may answer for what it has.
+        firm: bool,
+        /// Nodes that are to have nothing.
+        drained: Vec<String>,
+        /// Whether the members are still to agree on one table.
+        exchanging: bool,
+    },
+    /// To `vip move`.
+    Moving(Moving),
+    /// To `vip drain`.
+    Drained(Drained),
+    /// To `vip announce`.
+    Announced(Announced),
+    /// To `vip debug`.
+    Debugging(Debugging),
+    /// To `vip history`.
+    Moves(Moves),
+    /// To `arp`.
+    Arp(ArpTable),
     /// To every question about one view of an object.
     View {
         /// Name of the object.
@@ -55,6 +82,16 @@ impl Answer {
             Self::Flushed(flushed) => serde_json::to_writer(to, &flushed)?,
             Self::All(answers) => serde_json::to_writer(to, &answers)?,
             Self::Drift(drift) => serde_json::to_writer(to, &drift)?,
+            Self::Vips { rows, firm, drained, exchanging } => {
+                let vips = rows.into_iter().map(VipRow::from).collect();
+                serde_json::to_writer(to, &Vips { vips, firm, drained, exchanging })?;
+            }
+            Self::Moving(moving) => serde_json::to_writer(to, &moving)?,
+            Self::Drained(drained) => serde_json::to_writer(to, &drained)?,
+            Self::Announced(announced) => serde_json::to_writer(to, &announced)?,
+            Self::Debugging(debugging) => serde_json::to_writer(to, &debugging)?,
+            Self::Moves(moves) => serde_json::to_writer(to, &moves)?,
+            Self::Arp(table) => serde_json::to_writer(to, &table)?,
             Self::View { object, view, sender, tree } => {
                 write_view(object, view, sender.as_deref(), &tree, request, to)?;
             }

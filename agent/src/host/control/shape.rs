@@ -6,6 +6,7 @@ pub mod all;
 pub mod authz;
 pub mod cluster;
 pub mod config;
+pub mod vip;
 
 /// A question, one line of JSON such as `{"ask":"shared query","object":"inbound_cidr","prefix":"10.0.0.0/8"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +67,28 @@ pub enum Request {
     All(all::AllRequest),
     /// How far the counts are from what the kernel's socket table says.
     Drift,
+    /// The addresses that the cluster shares.
+    Vips,
+    /// Have them go to a node.
+    #[serde(rename = "vip move")]
+    VipMove(vip::MoveRequest),
+    /// Have a node have none, or let it have some again.
+    #[serde(rename = "vip drain")]
+    VipDrain(vip::DrainRequest),
+    /// Tell the members again what this node would hold, and the links what it has.
+    #[serde(rename = "vip announce")]
+    VipAnnounce,
+    /// The latest moves.
+    #[serde(rename = "vip history")]
+    VipHistory,
+    /// Tell moves in detail in the log, or no longer.
+    #[serde(rename = "vip debug")]
+    VipDebug {
+        /// Whether to.
+        on: bool,
+    },
+    /// Who this host heard of on the links of managed addresses.
+    Arp,
 }
 
 /// What went wrong, instead of an answer.

@@ -9,6 +9,7 @@ use super::{
         all::{AllRequest, BroadcastRequest, RetrieveRequest},
         authz::OwnRequest,
         config::{ConfigRequest, Path, Words},
+        vip::{DrainRequest, MoveRequest},
     },
 };
 use convoy_core::config::pattern::Pattern;
@@ -70,6 +71,20 @@ fn of_node(request: &Request) -> Spelling {
             looks([&format!("shared top {object}{}", from(node))])
         }
         Request::Drift => looks(["drift"]),
+        Request::Vips => looks(["vip show", "cluster duravip show", "cluster duravip show tables"]),
+        Request::VipMove(MoveRequest { addresses, node }) => {
+            let rest = format!("move {} to {node}", addresses.join(" "));
+            changes_by([format!("vip {rest}"), format!("cluster duravip {rest}")])
+        }
+        Request::VipDrain(DrainRequest { node, on }) => {
+            changes(format!("vip {} {node}", if *on { "drain" } else { "undrain" }))
+        }
+        Request::VipAnnounce => changes_by(["vip announce".into(), "cluster duravip announce view".into()]),
+        Request::VipHistory => looks(["vip history"]),
+        Request::VipDebug { on } => {
+            changes(format!("cluster duravip debug {}", if *on { "on" } else { "off" }))
+        }
+        Request::Arp => looks(["cluster arp show"]),
         // It tells whoever connected to what.
         Request::Hello => Spelling { free: true, ..looks(["hello"]) },
         Request::Cluster => looks([
@@ -151,7 +166,11 @@ fn looks<const N: usize>(ways: [&str; N]) -> Spelling {
 }
 
 fn changes(way: String) -> Spelling {
-    Spelling { ways: vec![way], changes: true, free: false }
+    changes_by([way])
+}
+
+fn changes_by<const N: usize>(ways: [String; N]) -> Spelling {
+    Spelling { ways: ways.into(), changes: true, free: false }
 }
 
 #[cfg(test)]
@@ -183,6 +202,12 @@ mod tests {
         check(r#"{"ask":"config showrecurse"}"#, &["config showrecurse", "write config"], false);
         check(r#"{"ask":"config writeback","path":"/x"}"#, &["config writeback /x", "write config /x"], true);
         check(r#"{"ask":"authz id"}"#, &["authz id"], false);
+        check(
+            r#"{"ask":"vip move","addresses":["192.0.2.1","192.0.2.2"],"node":"mx2"}"#,
+            &["vip move 192.0.2.1 192.0.2.2 to mx2", "cluster duravip move 192.0.2.1 192.0.2.2 to mx2"],
+            true,
+        );
+        check(r#"{"ask":"vip drain","node":"mx2","on":false}"#, &["vip undrain mx2"], true);
     }
 
     #[test]
