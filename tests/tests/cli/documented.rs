@@ -2,7 +2,7 @@
 use crate::samples;
 use convoy_agent::host::control::shape::{
     Drift, Failure, Membership, Request, SharedList, SharedQuery, SharedShow, SharedTop, Status, authz,
-    cluster,
+    cluster, vip,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -35,6 +35,12 @@ fn check<T: Serialize + DeserializeOwned>(command: &str) {
     assert_eq!(serde_json::to_value(&parsed).unwrap(), *answer, "`{command}`: fields differ");
 }
 
+/// The same; each field of the example has its row too.
+fn check_rows<T: Serialize + DeserializeOwned>(command: &str) {
+    check::<T>(command);
+    examples(command).iter().for_each(explained);
+}
+
 /// The same for a request that is answered without the other threads; each field has its row too.
 fn check_own<T: Serialize + DeserializeOwned>(command: &str) {
     let examples = examples(command);
@@ -45,9 +51,14 @@ fn check_own<T: Serialize + DeserializeOwned>(command: &str) {
     assert_eq!(serde_json::to_value(request).unwrap()["ask"], command);
     let parsed = serde_json::from_value::<T>(answer.clone()).unwrap();
     assert_eq!(serde_json::to_value(&parsed).unwrap(), *answer, "`{command}`: fields differ");
+    explained(answer);
+}
+
+/// Every field has a row.
+fn explained(answer: &Value) {
     let (mut fields, page) = (BTreeSet::new(), page());
     keys(answer, &mut fields);
-    for field in &fields {
+    for field in fields.iter().filter(|field| *field != "ask") {
         assert!(page.contains(&format!("| `{field}` |")), "{field}");
     }
 }
@@ -73,6 +84,13 @@ fn the_examples_are_requests_and_answers() {
     check::<SharedTop>("shared top");
     check::<Drift>("drift");
     check::<cluster::Hello>("hello");
+    check_rows::<vip::Vips>("vips");
+    check_rows::<vip::Moving>("vip move");
+    check_rows::<vip::Drained>("vip drain");
+    check_rows::<vip::Announced>("vip announce");
+    check_rows::<vip::Moves>("vip history");
+    check_rows::<vip::Debugging>("vip debug");
+    check_rows::<vip::ArpTable>("arp");
     check_own::<authz::Id>("authz id");
     check_own::<authz::Roles>("authz roles list");
     check_own::<authz::Done>("shutdown");
