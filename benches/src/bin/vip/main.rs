@@ -36,6 +36,9 @@ struct Flags {
     /// Faults of each kind for one address, in blocks of five; 0 skips that part
     #[arg(long, default_value_t = 20)]
     runs: usize,
+    /// What happens to the owner of one address, in this order
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Fault::value_variants().to_vec())]
+    faults: Vec<Fault>,
     /// Numbers of addresses whose owner is killed
     #[arg(long, value_delimiter = ',', default_values_t = [1_000, 4_000, 10_000])]
     counts: Vec<u32>,
@@ -108,7 +111,8 @@ fn one_address(flags: &Flags) -> Result<Table> {
     let block = runs.min(BLOCK);
     ensure!(runs.is_multiple_of(block), "--runs {runs} is no multiple of {block}");
     let interval = Duration::from_millis(*flags.interval_ms.first().context("no interval")?);
-    let mut rows: Vec<FaultRow> = FAULTS
+    let mut rows: Vec<FaultRow> = flags
+        .faults
         .iter()
         .flat_map(|fault| flags.peers.iter().map(move |peer| FaultRow::new(*fault, *peer)))
         .collect();
@@ -164,7 +168,5 @@ fn end_of_an_owner(peer: Peer, interval: Duration, addresses: Vec<IpAddr>) -> Re
     Ok((scene.name().to_owned(), outcome, scene.testimony().doubles))
 }
 
-/// What one address suffers, in this order.
-const FAULTS: [Fault; 5] = [Fault::Cut, Fault::Unplugged, Fault::Killed, Fault::Drained, Fault::Deleted];
 /// chosen: a start takes as long as some runs, and a peer is not left to itself for all of them.
 const BLOCK: usize = 5;

@@ -4,6 +4,7 @@ use crate::{
     prober::{Outage, Prober},
 };
 use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
 use convoy_benches::peers::failover::{Failover, NETWORKS};
 use lab::{
     Lab, until,
@@ -16,7 +17,7 @@ use std::{
 };
 
 /// What happens to the owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Fault {
     /// The network loses all it sends and all that is sent to it; its link shows nothing.
     Cut,

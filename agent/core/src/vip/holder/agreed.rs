@@ -54,7 +54,7 @@ impl Holder {
         }
         self.absorb(now, changes);
         self.apply(now, exchange);
-        self.doubts.retain(|member, _| self.nodes.contains(member));
+        self.drop_settled_doubts();
         self.refresh_all(now);
         self.inquire(now);
         if merged {
@@ -118,6 +118,7 @@ impl Holder {
         }
         let changes = self.table.take_changes();
         self.absorb(now, changes);
+        self.drop_settled_doubts();
         // A move that began concerns nodes that no change names yet.
         self.refresh_moving(now);
     }

@@ -16,12 +16,13 @@ use crate::{
     },
     wire::{arp::Mac, vip::Said},
 };
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 use core::net::IpAddr;
 
 /// One node that fell silent.
 #[derive(Clone, Debug)]
 pub(super) struct Doubt {
+    name: Arc<str>,
     since: Instant,
     suspect: bool,
     /// What comes here if it is dead.
@@ -54,7 +55,8 @@ impl Holder {
             }
             let moving = |address: &IpAddr| self.table.topics()[address].handover.is_some();
             let heir_of = heir_of.into_iter().filter(|address| !moving(address)).collect();
-            let doubt = Doubt { since: now, suspect, heir_of, taken: false, not_before: None };
+            let name = name.into();
+            let doubt = Doubt { name, since: now, suspect, heir_of, taken: false, not_before: None };
             let addresses = doubt.heir_of.iter().copied().collect::<Vec<_>>();
             self.doubts.insert(member, doubt);
             self.probe(Ghost::Of(member), &addresses);
@@ -64,13 +66,21 @@ impl Holder {
     }
 
     pub(super) fn on_heard(&mut self, now: Instant, name: &str) {
-        let Some(member) = self.table.named(name) else { return };
+        let named = self.doubts.iter().find(|(_, doubt)| doubt.name.eq_ignore_ascii_case(name));
+        let Some(member) = named.map(|(member, _)| *member).or_else(|| self.table.named(name)) else { return };
         if let Some(doubt) = self.doubts.remove(&member) {
             self.refresh(now, doubt.heir_of.into_iter());
         }
         if self.nodes.contains(&member) && !self.closed().any(|(_, ghost)| ghost == Ghost::Of(member)) {
             self.inquests.remove(&Ghost::Of(member));
         }
+    }
+
+    /// Doubts of those who are gone, or fenced, have led to what they could.
+    pub(super) fn drop_settled_doubts(&mut self) {
+        let mut doubts = core::mem::take(&mut self.doubts);
+        doubts.retain(|member, _| self.is_here(*member));
+        self.doubts = doubts;
     }
 
     /// A member says that it lives: what was seen of it before is void.
@@ -83,11 +93,10 @@ impl Holder {
 
     /// Returns what an address is to be because its owner may be dead; none if that is not why.
     pub(super) fn anticipated(&self, address: IpAddr) -> Option<Want> {
-        let mut doubts = self.doubts.values().filter(|doubt| doubt.heir_of.contains(&address));
-        let doubt = doubts.next()?;
-        // Once the others know, the table says it.
+        // Only for as long as the table says that it is the doubted node's.
         let topic = self.table.topics().get(&address)?;
-        if topic.owner == self.own || topic.is_for(self.own?) {
+        let doubt = self.doubts.get(&topic.owner?)?;
+        if !doubt.heir_of.contains(&address) || topic.handover.is_some() {
             return None;
         }
         Some(if doubt.taken { Want::Held } else { Want::Silent })
