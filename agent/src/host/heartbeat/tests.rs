@@ -73,6 +73,7 @@ impl Net {
             port: self.port,
             interval: INTERVAL,
             start_delay: Span::ZERO,
+            lease: None,
         }
     }
 }

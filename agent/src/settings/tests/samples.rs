@@ -5,7 +5,8 @@
 use super::*;
 use convoy_core::config::{load::load as load_config, scopes::Scope};
 
-const SAMPLES: [&str; 4] = ["convoyd.conf", "ecelerity-cluster.conf", "eccluster.conf", "msgc_server.conf"];
+const SAMPLES: [&str; 5] =
+    ["convoyd.conf", "duravip.conf", "ecelerity-cluster.conf", "eccluster.conf", "msgc_server.conf"];
 
 fn sample(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/sample").join(name)
@@ -120,6 +121,9 @@ fn the_sample_of_one_host_is_the_defaults_as_it_is_and_with_every_comment_remove
     assert_eq!(told(&text), []);
     let mut set = Settings { address: Some("192.168.0.10".parse().unwrap()), ..good("") };
     set.bus.key_file = Some("/etc/convoy/bus.key".into());
+    set.vips.hook_up = Some("/etc/convoy/address-up".into());
+    set.vips.hook_down = Some("/etc/convoy/address-down".into());
+    set.vips.hook_unit = Some("smtp@.service".into());
     assert_eq!(good(&open), set);
 }
 
@@ -168,7 +172,6 @@ fn the_configuration_operators_began_with_loads_with_warnings_only() {
             ("unknown-object", "object `outbound_domains` is not replicated by this version"),
             ("unknown-object", "object `outbound_binding_domains` is not replicated by this version"),
             ("unknown-object", "object `shared_named_throttles` is not replicated by this version"),
-            ("no-effect", "`interface` has no effect in this version"),
         ]
     );
 }
