@@ -21,7 +21,9 @@ pub enum Vip {
     /// safety: safe; in conflict, when nodes prefer different ones; UNSAFE, when nodes serve different things on it;
     /// BROKEN. "for" is how long it has been with its owner. A node in ( ) cannot have the address now. Below the table
     /// stands what needs attention, with "!".
-    #[command(after_long_help = "Example:\n  convoy vip show\n  convoy --json vip show | jq '.vips[] | select(.owner == null)'")]
+    #[command(
+        after_long_help = "Example:\n  convoy vip show\n  convoy --json vip show | jq '.vips[] | select(.owner == null)'"
+    )]
     Show,
     /// Have addresses go to a node
     ///

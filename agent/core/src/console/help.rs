@@ -65,7 +65,8 @@ pub fn page() -> String {
         let changes = if command.changes { " (changes something)" } else { "" };
         let help = command.help.replace('\n', " ");
         let stop = if help.is_empty() { "" } else { ". " };
-        let (synopsis, summary) = (synopsis(command), command.summary);
+        // A bar would end the cell, in code too.
+        let (synopsis, summary) = (synopsis(command).replace('|', "\\|"), command.summary);
         line(&mut text, format_args!("| `{synopsis}` | {place} | {summary}{changes}{stop}{help} |"));
     }
     text

@@ -69,7 +69,8 @@ mod tests {
             candidates: vec![candidate("mx1", &["ESMTP_Listener"])],
             ..row.clone()
         };
-        let vips = Vips { vips: vec![row, unowned], firm: true, drained: vec![], exchanging: false };
+        let vips =
+            Vips { vips: vec![row, unowned], firm: true, drained: vec![], exchanging: false, host: None };
         let mut text = Vec::new();
         state(&vips, &mut text).unwrap();
         let expected = "\

@@ -5,7 +5,7 @@ use super::super::{
     words::{ago, counted, number, span},
 };
 use crate::host::control::shape::vip::{
-    Announced, ArpTable, CandidateRow, Debugging, Drained, MoveRow, Moves, Moving, VipRow, Vips,
+    Announced, ArpTable, CandidateRow, Debugging, Drained, HostFigures, MoveRow, Moves, Moving, VipRow, Vips,
 };
 use std::{
     collections::BTreeMap,
@@ -46,6 +46,9 @@ pub(in super::super) fn list(vips: &Vips, style: Style, to: &mut impl Write) -> 
         ]);
     }
     table.write(style, to)?;
+    if let Some(host) = &vips.host {
+        writeln!(to, "\n{}", figures(host))?;
+    }
     let attention = attention(vips);
     if !attention.is_empty() {
         writeln!(to)?;
@@ -63,6 +66,19 @@ fn sums(vips: &Vips) -> String {
     let count = vips.vips.len();
     let plural = if count == 1 { "" } else { "es" };
     format!("{} address{plural}: {}", number(count), sums.collect::<Vec<_>>().join(", "))
+}
+
+/// Returns what this host did about them.
+fn figures(host: &HostFigures) -> String {
+    let HostFigures { announced, gate_questions, gate_lapsed, .. } = host;
+    let announced = counted(*announced, "announcement");
+    let dropped = counted(*gate_questions, "question");
+    let lapsed = if *gate_lapsed > 0 {
+        format!(", {} of all because its lease was over", number(*gate_lapsed))
+    } else {
+        String::new()
+    };
+    format!("this host: {announced} sent; its gate dropped {dropped}{lapsed}")
 }
 
 fn owner(row: &VipRow) -> String {
@@ -90,6 +106,19 @@ fn attention(vips: &Vips) -> Vec<String> {
     let mut texts = Vec::new();
     if vips.exchanging {
         texts.push("the members are still to agree who has what; see: convoy view".to_owned());
+    }
+    if let Some(host) = &vips.host {
+        let HostFigures { unsent, untold, .. } = *host;
+        if unsent > 0 {
+            let unsent = counted(unsent, "announcement");
+            texts.push(format!(
+                "{unsent} could not be sent: a link was down; to repeat what is held: convoy vip announce"
+            ));
+        }
+        if untold > 0 {
+            let hosts = counted(untold, "host");
+            texts.push(format!("{hosts} would not be told of moves: too many; set arp_all_hosts = true"));
+        }
     }
     let has_some = vips.vips.iter().any(|row| row.here.is_some());
     if has_some && !vips.firm {
@@ -249,6 +278,12 @@ mod tests {
             firm: false,
             drained: vec!["mx2".into()],
             exchanging: false,
+            host: Some(HostFigures {
+                announced: 1_234,
+                gate_questions: 1,
+                unsent: 2,
+                ..HostFigures::default()
+            }),
         };
         let expected = "\
 4 addresses: mx1 has 3, nobody has 1
@@ -259,6 +294,9 @@ address    bindings  owner       state    safety    for  prefers         candida
 192.0.2.3  west      nobody      unowned  safe                           mx1 (mx2)
 192.0.2.4            mx1         owned    safe    5 min  with 192.0.2.1  mx1 (mx2)
 
+this host: 1 234 announcements sent; its gate dropped 1 question
+
+! 2 announcements could not be sent: a link was down; to repeat what is held: convoy vip announce
 ! this node answers for none of them until all members agree that it has what it has
 ! drained: mx2; to let it have addresses again: convoy vip undrain NODE
 ! 192.0.2.3 cannot be held here: no such device

@@ -48,6 +48,7 @@ impl Cluster {
             firm: holder.is_firm(),
             drained: holder.table().drained().iter().map(ToString::to_string).collect(),
             exchanging: holder.is_exchanging(),
+            host: self.agreed.addresses.snapshot(),
         })
     }
 

@@ -3,8 +3,9 @@ use super::shape::{
     Drift, EntryRow, Failure, Membership, Request, SharedList, SharedQuery, SharedTop, Status,
     all::{AllAnswers, Flushed, Sent},
     cluster::{ClusterInfo, Hello},
-    vip::{Announced, ArpTable, Debugging, Drained, Moves, Moving, VipRow, Vips},
+    vip::{Announced, ArpTable, Debugging, Drained, HostFigures, Moves, Moving, VipRow, Vips},
 };
+use crate::host::address::Snapshot;
 use convoy_common::prefix::Prefix;
 use convoy_core::{
     counters::{CidrTree, Row},
@@ -44,6 +45,8 @@ pub enum Answer {
         drained: Vec<String>,
         /// Whether the members are still to agree on one table.
         exchanging: bool,
+        /// What this host did about them.
+        host: Option<Snapshot>,
     },
     /// To `vip move`.
     Moving(Moving),
@@ -82,9 +85,12 @@ impl Answer {
             Self::Flushed(flushed) => serde_json::to_writer(to, &flushed)?,
             Self::All(answers) => serde_json::to_writer(to, &answers)?,
             Self::Drift(drift) => serde_json::to_writer(to, &drift)?,
-            Self::Vips { rows, firm, drained, exchanging } => {
+            Self::Vips { rows, firm, drained, exchanging, host } => {
                 let vips = rows.into_iter().map(VipRow::from).collect();
-                serde_json::to_writer(to, &Vips { vips, firm, drained, exchanging })?;
+                serde_json::to_writer(
+                    to,
+                    &Vips { vips, firm, drained, exchanging, host: host.map(HostFigures::from) },
+                )?;
             }
             Self::Moving(moving) => serde_json::to_writer(to, &moving)?,
             Self::Drained(drained) => serde_json::to_writer(to, &drained)?,

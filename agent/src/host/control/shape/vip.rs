@@ -1,4 +1,5 @@
 //! The JSON of addresses that the cluster shares.
+use crate::host::address::Snapshot;
 use convoy_core::{
     time::{Instant, Span},
     vip,
@@ -37,6 +38,35 @@ pub struct Vips {
     pub drained: Vec<String>,
     /// The members are still to agree on one table.
     pub exchanging: bool,
+    /// What this host did about them; none where it manages none.
+    pub host: Option<HostFigures>,
+}
+
+/// What a host did about managed addresses since its daemon started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HostFigures {
+    /// Addresses that it may have to hold.
+    pub managed: usize,
+    /// Frames that announced addresses.
+    pub announced: u64,
+    /// Announcements that could not be sent, because a link was down or gone.
+    pub unsent: u64,
+    /// Hosts that are not told of moves, for there are too many.
+    pub untold: usize,
+    /// Messages to the kernel with changes of addresses.
+    pub slices: u64,
+    /// The longest time that one of them took, milliseconds.
+    pub slice_ms_max: f64,
+    /// Times that the kernel dropped notifications; a full read made up for each.
+    pub overruns: u64,
+    /// What the address thread told and nobody took.
+    pub dropped: u64,
+    /// Questions about managed addresses that the gate dropped, of its whole life.
+    pub gate_questions: u64,
+    /// The same of announcements on their way out.
+    pub gate_announcements: u64,
+    /// Of both, those dropped only because the lease was over.
+    pub gate_lapsed: u64,
 }
 
 /// One address.
@@ -167,6 +197,24 @@ pub struct ArpRow {
     pub mac: String,
     /// Seconds since it was heard.
     pub age_s: u64,
+}
+
+impl From<Snapshot> for HostFigures {
+    fn from(snapshot: Snapshot) -> Self {
+        Self {
+            managed: snapshot.managed,
+            announced: snapshot.announced,
+            unsent: snapshot.unsent,
+            untold: snapshot.untold,
+            slices: snapshot.slices,
+            slice_ms_max: milliseconds(Span::from_ns(snapshot.slice_ns_max)),
+            overruns: snapshot.overruns,
+            dropped: snapshot.dropped,
+            gate_questions: snapshot.gate.questions,
+            gate_announcements: snapshot.gate.announcements,
+            gate_lapsed: snapshot.gate.lapsed,
+        }
+    }
 }
 
 impl From<vip::Row> for VipRow {
