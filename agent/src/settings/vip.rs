@@ -15,7 +15,7 @@ use convoy_core::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
-    path::PathBuf,
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -121,7 +121,7 @@ impl Settings {
     }
 
     /// Returns where they belong on this host. `bpffs` is the daemon's directory there.
-    pub(super) fn addresses(&self, role: Role, bpffs: PathBuf) -> address::Plan {
+    pub(super) fn addresses(&self, role: Role, bpffs: &Path) -> address::Plan {
         let vips = &self.vips;
         let place = |managed: &Managed| Place {
             interface: managed.interface.as_str().into(),
@@ -225,7 +225,7 @@ mod tests {
         let place = |interface: &str, prefix_len| Place { interface: interface.into(), prefix_len };
         let places: Vec<_> = plan.managed.values().cloned().collect();
         assert_eq!(places, [place("eth1", 24), place("eth1", 24), place("eth2", 32)]);
-        assert_eq!((plan.bpffs, plan.refresh), ("/b/gate".into(), Some(Duration::from_secs(300))));
+        assert_eq!((plan.bpffs, plan.refresh), ("/b/gate".into(), Some(Duration::from_mins(5))));
         assert!(plan.hooks.is_empty() && vips.standby.is_empty());
     }
 
@@ -233,7 +233,7 @@ mod tests {
     fn a_crowded_interface_keeps_all_of_its_addresses() {
         let standby = |above: u32| {
             let (vips, _) = wanted(&three(&format!("duravip_standby_above = {above}")), Role::Node);
-            vips.standby.iter().map(|name| name.to_string()).collect::<Vec<_>>()
+            vips.standby.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         assert_eq!(standby(0), ["eth1", "eth2"]);
         assert_eq!(standby(1), ["eth1"]);

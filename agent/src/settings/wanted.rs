@@ -60,7 +60,7 @@ impl Settings {
         let dialling = Dialling { port: self.mesh.peer_port, source: self.address, buffer: self.mesh.buffer };
         let hosts_max = |object| self.objects.get(&object).map(|settings| settings.max_size);
         let bus = self.bus_plan(&state);
-        let addresses = self.addresses(role, counted.bpffs.clone());
+        let addresses = self.addresses(role, &counted.bpffs);
         let defaults = counting::Settings::new(counted.bpffs, counted.cgroup, state);
         Wanted {
             plan: Plan { node, dialling, bus },

@@ -146,7 +146,7 @@ pub(super) const OPTIONS: &[Row] = &[
     Row::new(
         CLUSTER,
         "duravip_standby_above",
-        Kind::Int(&[(0, bounds::VIPS_MAX as i64)]),
+        Kind::Int(&[(0, VIPS_MAX)]),
         "With more managed addresses than this on an interface, the node keeps all of them there, those of others silent.",
     )
     .default("512")
@@ -183,6 +183,8 @@ pub(super) const OPTIONS: &[Row] = &[
 ];
 
 const CLUSTER: &[&str] = &["cluster"];
+#[expect(clippy::cast_possible_wrap, reason = "it is a small constant")]
+const VIPS_MAX: i64 = bounds::VIPS_MAX as i64;
 /// Every socket that a mail server opens; those of the cluster's own listeners are in the reference's table too.
 pub(in crate::config::schema) const SOCKETS: &[&str] = &[
     "ESMTP_Listener::Listen",
