@@ -58,6 +58,8 @@ pub struct Holder {
     /// Reports that nobody asked for, on their way.
     gathering: BTreeMap<MemberId, Gathered>,
     locals: BTreeMap<IpAddr, Local>,
+    /// Some address goes from one node to another.
+    moving: bool,
     /// Own addresses with a ghost for which nobody answers; the others are about to know.
     opened: BTreeSet<IpAddr>,
     inquests: BTreeMap<Ghost, Inquest>,
@@ -99,6 +101,7 @@ impl Holder {
             exchange: None,
             gathering: BTreeMap::new(),
             locals,
+            moving: false,
             opened: BTreeSet::new(),
             inquests: BTreeMap::new(),
             contested: BTreeMap::new(),
@@ -274,6 +277,7 @@ impl Holder {
 
     /// Owners changed: brings this host in line, and tells.
     fn absorb(&mut self, now: Instant, changes: Vec<Change>) {
+        self.look_for_moves();
         for change in &changes {
             let Change { address, from, to, .. } = *change;
             let own = self.own;

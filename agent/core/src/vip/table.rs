@@ -57,6 +57,8 @@ pub struct Table {
     /// Addresses that have lost their owner and have none.
     orphans: BTreeMap<IpAddr, Orphan>,
     changes: Vec<Change>,
+    /// The offers of which the topics are.
+    judged: Vec<(MemberId, Offer)>,
 }
 
 /// Who had an address that nobody has.
@@ -253,10 +255,33 @@ impl Table {
 
     /// Returns who would get what if a node were gone.
     pub(super) fn heirs(&self, member: MemberId) -> Vec<Change> {
-        let mut without = self.clone();
-        without.changes.clear();
-        without.take_over(member);
-        without.changes
+        let (addresses, mut slots) = self.slots();
+        let members = self.seats.keys().copied().collect::<Vec<_>>();
+        let Some(number) = members.iter().position(|other| *other == member) else { return Vec::new() };
+        let had = slots.iter().map(|slot| slot.owner == Some(number)).collect::<Vec<_>>();
+        for slot in &mut slots {
+            slot.candidates &= !(1 << number);
+            slot.owner = slot.owner.filter(|owner| *owner != number);
+        }
+        if !self.formed || !had.contains(&true) {
+            return Vec::new();
+        }
+        // Those that nobody has stay so.
+        let inherited = slots.iter_mut().zip(&had);
+        inherited.filter(|(slot, had)| slot.owner.is_none() && !**had).for_each(|(slot, _)| slot.candidates = 0);
+        assign::fill(&mut slots, &self.weights());
+        let of_member = slots.iter().zip(&addresses).zip(&had).filter(|(_, had)| **had);
+        let to = of_member.map(|((slot, address), _)| (*address, slot.owner.map(|owner| members[owner])));
+        let heirs = to.collect::<BTreeMap<_, _>>();
+        let change = |address, to| Change { address, from: Some(member), to, cause: Cause::Silent };
+        let followers = self.topics.iter().filter(|(_, topic)| topic.follow.is_some() && topic.owner == Some(member));
+        let followers = followers.filter_map(|(address, topic)| {
+            let to = (*heirs.get(&topic.follow?)?)?;
+            let may = topic.candidates.contains(&to) && self.is_able(to, *address);
+            may.then(|| change(*address, Some(to)))
+        });
+        let followers = followers.collect::<Vec<_>>();
+        heirs.into_iter().map(|(address, to)| change(address, to)).chain(followers).collect()
     }
 
     /// Returns a number that tells tables apart.
@@ -289,11 +314,23 @@ impl Table {
         digest.finalize()
     }
 
-    /// Looks at all offers again, and gives what lost its owner to others.
-    fn judge(&mut self, cause: Cause, clean: bool) {
+    /// Looks at all offers again, if they are others. Returns the topics as they were.
+    fn topics_anew(&mut self) -> BTreeMap<IpAddr, Topic> {
+        let same = |(known, (member, seat)): (&(MemberId, Offer), (&MemberId, &Seat))| {
+            known.0 == *member && Arc::ptr_eq(&known.1, &seat.offer)
+        };
+        if self.judged.len() == self.seats.len() && self.judged.iter().zip(&self.seats).all(same) {
+            return self.topics.clone();
+        }
+        self.judged = self.seats.iter().map(|(member, seat)| (*member, seat.offer.clone())).collect();
         let offers =
             self.seats.iter().flat_map(|(member, seat)| seat.offer.iter().map(move |offered| (*member, offered)));
-        let before = core::mem::replace(&mut self.topics, topic::of_offers(offers));
+        core::mem::replace(&mut self.topics, topic::of_offers(offers))
+    }
+
+    /// Looks at all offers again, and gives what lost its owner to others.
+    fn judge(&mut self, cause: Cause, clean: bool) {
+        let before = self.topics_anew();
         self.orphans.retain(|address, _| self.topics.contains_key(address));
         for (address, Topic { owner, handover, ghost, .. }) in before {
             let Some(topic) = self.topics.get(&address) else {
@@ -423,7 +460,8 @@ impl Table {
 
     /// Returns the addresses that move on their own, and each as a slot; nodes are numbered in the order of the seats.
     fn slots(&self) -> (Vec<IpAddr>, Vec<Slot>) {
-        let number = |member: MemberId| self.seats.keys().position(|other| *other == member);
+        let numbers = self.seats.keys().enumerate().map(|(number, member)| (*member, number)).collect::<BTreeMap<_, _>>();
+        let number = |member: MemberId| numbers.get(&member).copied();
         let able = self.seats.values().map(|seat| {
             !(seat.fenced || seat.leaving || seat.differs || self.is_drained(&seat.name))
         });

@@ -27,6 +27,8 @@ pub(super) struct Doubt {
     suspect: bool,
     /// What comes here if it is dead.
     heir_of: BTreeSet<IpAddr>,
+    /// What of it is not held here yet.
+    missing: BTreeSet<IpAddr>,
     /// It is held here already; the others have been told and may not know yet.
     taken: bool,
     /// It said that it lives: nothing is taken before then.
@@ -54,9 +56,10 @@ impl Holder {
                 return;
             }
             let moving = |address: &IpAddr| self.table.topics()[address].handover.is_some();
-            let heir_of = heir_of.into_iter().filter(|address| !moving(address)).collect();
+            let heir_of = heir_of.into_iter().filter(|address| !moving(address)).collect::<BTreeSet<_>>();
             let name = name.into();
-            let doubt = Doubt { name, since: now, suspect, heir_of, taken: false, not_before: None };
+            let missing = heir_of.clone();
+            let doubt = Doubt { name, since: now, suspect, heir_of, missing, taken: false, not_before: None };
             let addresses = doubt.heir_of.iter().copied().collect::<Vec<_>>();
             self.doubts.insert(member, doubt);
             self.probe(Ghost::Of(member), &addresses);
@@ -87,8 +90,8 @@ impl Holder {
     pub(super) fn believe(&mut self, now: Instant, member: MemberId) {
         if let Some(doubt) = self.doubts.get_mut(&member) {
             doubt.not_before = Some(now + self.settings.lease);
-            self.inquests.remove(&Ghost::Of(member));
         }
+        self.inquests.remove(&Ghost::Of(member));
     }
 
     /// Returns what an address is to be because its owner may be dead; none if that is not why.
@@ -287,12 +290,18 @@ impl Holder {
         again.chain(self.doubts.values().filter_map(|doubt| doubt.not_before)).chain(contested).min()
     }
 
-    /// Everything that came here from nodes that fell silent is held: the outage is over.
-    pub(super) fn outage_over(&mut self, now: Instant) {
-        let held = |address: &IpAddr| self.locals.get(address).is_none_or(|local| local.made == Want::Held);
-        let over = self.doubts.values().filter(|doubt| doubt.taken && doubt.heir_of.iter().all(held));
-        let since = over.map(|doubt| doubt.since).min();
-        if let (Some(since), Some(own)) = (since, self.own) {
+    /// These are held now: when that is all that came here from a node that fell silent, the outage is over.
+    pub(super) fn now_held(&mut self, now: Instant, held: &[IpAddr]) {
+        let mut over = None;
+        for doubt in self.doubts.values_mut().filter(|doubt| doubt.taken && !doubt.missing.is_empty()) {
+            for address in held {
+                doubt.missing.remove(address);
+            }
+            if doubt.missing.is_empty() {
+                over = Some(over.unwrap_or(doubt.since).min(doubt.since));
+            }
+        }
+        if let (Some(since), Some(own)) = (over, self.own) {
             let own = self.name(own);
             self.history.held(&own, since, now);
         }

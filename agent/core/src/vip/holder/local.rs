@@ -89,10 +89,11 @@ impl Holder {
     }
 
     pub(super) fn on_made(&mut self, now: Instant, made: Vec<Made>) {
-        let mut unable = Vec::new();
+        let (mut unable, mut held) = (Vec::new(), Vec::new());
         for Made { address, now: is, failed } in made {
             let Some(local) = self.locals.get_mut(&address) else { continue };
             local.made = is;
+            held.extend((is == Want::Held).then_some(address));
             if failed.is_none() {
                 (local.failed, local.retry_at) = (None, None);
             }
@@ -106,14 +107,14 @@ impl Holder {
             }
         }
         self.able(unable, false);
-        self.outage_over(now);
+        self.now_held(now, &held);
         self.tell();
         self.ask_if_need_be();
     }
 
     /// Says ready and released where it is so and was not said.
     pub(super) fn tell(&mut self) {
-        let Some(own) = self.own.filter(|_| self.exchange.is_none()) else { return };
+        let Some(own) = self.own.filter(|_| self.exchange.is_none() && self.moving) else { return };
         let (mut ready, mut released) = (Vec::new(), Vec::new());
         let under_way = self.table.topics().iter().filter_map(|(address, topic)| Some((address, topic.owner, topic.handover?)));
         for (address, owner, handover) in under_way {
@@ -136,6 +137,11 @@ impl Holder {
         if !released.is_empty() {
             self.say(Said::Released(released));
         }
+    }
+
+    /// Looks whether anything moves: what is said of moves is looked for only then.
+    pub(super) fn look_for_moves(&mut self) {
+        self.moving = self.table.topics().values().any(|topic| topic.handover.is_some());
     }
 
     /// Forgets what was said of moves: the table is another one.

@@ -200,4 +200,9 @@ fn heirs_are_who_would_get_it_and_nothing_changes() {
     assert_eq!(heirs.len(), 2);
     assert!(heirs.iter().all(|change| change.from == Some(member(1)) && change.to != Some(member(1))));
     assert_eq!(table.digest(), digest);
+    let mut after = table.clone();
+    after.take_over(member(1));
+    for change in heirs {
+        assert_eq!(after.topics[&change.address].owner, change.to, "{}", change.address);
+    }
 }
