@@ -144,8 +144,14 @@ impl Daemon {
         let address_link = addresses.as_ref().map(|addresses| addresses.link().clone());
         let (errands, to_carry_out) = bounded(convoy_core::bounds::EXECUTING_MAX);
         let (done, inbox_done) = unbounded();
-        let inbox =
-            Inbox { reports: inbox_reports, questions: inbox_questions, done: inbox_done, heartbeats, addresses: address_link, ends: ends.clone() };
+        let inbox = Inbox {
+            reports: inbox_reports,
+            questions: inbox_questions,
+            done: inbox_done,
+            heartbeats,
+            addresses: address_link,
+            ends: ends.clone(),
+        };
         let policy = Policy::new(wanted.control.clone());
         let desk = Desk { questions, commands: orders, policy };
         let at_desk = desk.clone();

@@ -33,14 +33,13 @@ impl Host {
              Topology \"10.78.0.0/16\" {{\n    interface = \"eth0\"\n  }}\n  Topology \"fd78::/64\" {{\n    \
              interface = \"eth0\"\n    cidrmask = \"128\"\n  }}\n"
         );
-        let mut config = self.bus_config().replace("  bus_token = 0.1\n", &in_cluster);
+        let config = self.bus_config().replace("  bus_token = 0.1\n", &in_cluster);
         let preference = preference.as_ref().map(|node| format!("  Duravip_Preference = \"{node}\"\n"));
         let preference = preference.unwrap_or_default();
-        for (number, address) in addresses.iter().enumerate() {
-            config += &format!(
-                "Binding \"b{number}\" {{\n  bind_address = \"{address}\"\n  Enable_Duravip = true\n{preference}}}\n"
-            );
-        }
-        config
+        let binding = |(number, address): (usize, &IpAddr)| {
+            let own = format!("  bind_address = \"{address}\"\n  Enable_Duravip = true\n");
+            format!("Binding \"b{number}\" {{\n{own}{preference}}}\n")
+        };
+        config + &addresses.iter().enumerate().map(binding).collect::<String>()
     }
 }

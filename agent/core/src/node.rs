@@ -101,7 +101,7 @@ impl Node {
             membership: Membership::new(settings.card()),
             questions: Questions::default(),
             outbox: Outbox::default(),
-            vips: Holder::new(settings.vips.clone(), now),
+            vips: Holder::new(vip::Settings::clone(&settings.vips), now),
             awaited: BTreeSet::new(),
             outputs: VecDeque::new(),
             settings,

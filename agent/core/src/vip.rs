@@ -1,4 +1,4 @@
-//! DuraVIPs: addresses that belong to the cluster, each held by exactly one live node.
+//! `DuraVIPs`: addresses that belong to the cluster, each held by exactly one live node.
 //!
 //! ```text
 //!   offer      what a node would hold, from its configuration         told on the bus

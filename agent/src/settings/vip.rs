@@ -190,7 +190,7 @@ mod tests {
         let settings = load(&path, &environment).unwrap_or_else(|report| panic!("{report}")).settings;
         let counted = Counted { bpffs: "/b".into(), cgroup: "/c".into() };
         let wanted = settings.wanted(role, counted, "/s".into());
-        (wanted.plan.node.vips, wanted.addresses)
+        (*wanted.plan.node.vips, wanted.addresses)
     }
 
     /// Three addresses on two interfaces.

@@ -54,7 +54,7 @@ impl Settings {
             connect: self.mesh.connect_timeout,
             reconnect: self.mesh.reconnect_interval,
             standing: self.standing(role),
-            vips: self.node_vips(role),
+            vips: Box::new(self.node_vips(role)),
             replicate: self.objects.iter().map(|(object, settings)| (*object, batching(settings))).collect(),
         };
         let dialling = Dialling { port: self.mesh.peer_port, source: self.address, buffer: self.mesh.buffer };

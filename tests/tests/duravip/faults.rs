@@ -17,7 +17,11 @@ fn a_host_that_dies_is_taken_over_and_comes_back() -> Result<()> {
     site.wait_until_held(&[2, 3])?;
     // As after a start of the host: nothing of the dead one is left on it.
     for address in site.plumbed(1)? {
-        site.lab.host(1).launch("ip").args(["addr", "del", &format!("{address}"), "dev", "eth0"]).run(BOUND)?;
+        site.lab
+            .host(1)
+            .launch("ip")
+            .args(["addr", "del", &format!("{address}"), "dev", "eth0"])
+            .run(BOUND)?;
     }
     site.lab.heal()?;
     site.start(1)?;
@@ -57,7 +61,11 @@ fn a_host_that_is_cut_off_gives_up_and_the_majority_takes_over_until_it_is_back(
 fn a_host_that_only_does_not_hear_or_is_not_heard_never_makes_two_owners() -> Result<()> {
     let site = Site::up(&options())?;
     for round in 0..2 {
-        if round == 0 { site.lab.mute(1)? } else { site.lab.deafen(1)? }
+        if round == 0 {
+            site.lab.mute(1)?
+        } else {
+            site.lab.deafen(1)?
+        }
         site.wait_until_held(&[2, 3])?;
         site.lab.heal()?;
         until("even loads", BOUND, || Ok(site.loads(1)?.values().all(|load| *load == 2).then_some(())))?;
@@ -86,7 +94,8 @@ fn a_deleted_address_comes_back_and_others_are_not_touched() -> Result<()> {
     host.launch("ip").args(["addr", "add", "10.78.9.9/32", "dev", "eth0"]).run(BOUND)?;
     let own = site.plumbed(1)?;
     for address in &own {
-        let output = host.launch("ip").args(["addr", "del", &address.to_string(), "dev", "eth0"]).run(BOUND)?;
+        let output =
+            host.launch("ip").args(["addr", "del", &address.to_string(), "dev", "eth0"]).run(BOUND)?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     until("all to be back", BOUND, || Ok((site.plumbed(1)?.len() == own.len()).then_some(())))?;

@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Bound of every wait: corosyncs form in a second or two, and the machine may be busy.
-pub(crate) const BOUND: Duration = Duration::from_secs(60);
+pub(crate) const BOUND: Duration = Duration::from_secs(30);
 
 /// A lab with daemons that share addresses.
 pub(crate) struct Site {
@@ -37,7 +37,8 @@ impl Site {
     pub(crate) fn up(options: &VipOptions) -> Result<Self> {
         let lab = Lab::up(&LabOptions { hosts: 3, ..LabOptions::default() })?;
         for network in ["10.78.0.0/16", "fd78::/64"] {
-            let output = lab.client().launch("ip").args(["route", "add", network, "dev", "eth0"]).run(BOUND)?;
+            let output =
+                lab.client().launch("ip").args(["route", "add", network, "dev", "eth0"]).run(BOUND)?;
             ensure!(output.status.success(), "route: {}", String::from_utf8_lossy(&output.stderr));
         }
         let witness = Witness::start(lab.client(), &options.addresses, 64, Duration::from_millis(2))?;
@@ -47,6 +48,12 @@ impl Site {
             site.lab.host(host).write_config(&site.lab.host(host).vip_config(options))?;
             site.start(host)?;
         }
+        let share = options.addresses.len() / 3;
+        until("shares", BOUND, || {
+            let loads = site.loads(1)?;
+            let even = loads.len() == 3 && loads.values().all(|load| *load == share);
+            Ok((even || options.preference.is_some()).then_some(()))
+        })?;
         site.wait_until_held(&[1, 2, 3])?;
         Ok(site)
     }
@@ -94,6 +101,14 @@ impl Site {
         rows.iter().map(row).collect()
     }
 
+    /// Returns what a host says of an address, and whether it may answer.
+    fn row(&self, host: usize, address: IpAddr) -> Result<String> {
+        let answer = self.vips(host)?;
+        let rows = answer["vips"].as_array().cloned().unwrap_or_default();
+        let row = rows.into_iter().find(|row| row["address"] == address.to_string());
+        Ok(format!("firm {}: {}", answer["firm"], row.unwrap_or_default()))
+    }
+
     /// Returns how many addresses each node has.
     pub(crate) fn loads(&self, host: usize) -> Result<BTreeMap<String, usize>> {
         let mut loads = BTreeMap::new();
@@ -116,17 +131,25 @@ impl Site {
                 }
             }
             let names = hosts.iter().map(|host| self.lab.host(*host).name()).collect::<Vec<_>>();
-            let is_one = |owner: &Option<String>| owner.as_deref().is_some_and(|owner| names.contains(&owner));
+            let is_one =
+                |owner: &Option<String>| owner.as_deref().is_some_and(|owner| names.contains(&owner));
             if owners.len() != self.addresses.len() || !owners.values().all(is_one) {
                 last = format!("{owners:?}");
                 return Ok(None);
             }
             for address in &self.addresses {
-                let host = hosts.iter().find(|host| owners[address].as_deref() == Some(self.lab.host(**host).name()));
+                let host = hosts
+                    .iter()
+                    .find(|host| owners[address].as_deref() == Some(self.lab.host(**host).name()));
                 let mac = host.map(|host| self.lab.host(*host).mac());
                 let seen = self.witness().holder(*address).map(|holder| holder.mac);
                 if seen != mac {
-                    last = format!("{address} of {:?} is at {seen:?}, not at {mac:?}", owners[address]);
+                    let said = hosts.iter().map(|host| Ok((*host, self.row(*host, *address)?)));
+                    let said = said.collect::<Result<Vec<_>>>()?;
+                    last = format!(
+                        "{address} of {:?} is at {seen:?}, not at {mac:?}; {said:?}",
+                        owners[address]
+                    );
                     return Ok(None);
                 }
             }
@@ -141,7 +164,8 @@ impl Site {
 
     /// Returns a host's managed addresses as its kernel has them.
     pub(crate) fn plumbed(&self, host: usize) -> Result<Vec<IpAddr>> {
-        let output = self.lab.host(host).launch("ip").args(["-o", "addr", "show", "dev", "eth0"]).run(BOUND)?;
+        let output =
+            self.lab.host(host).launch("ip").args(["-o", "addr", "show", "dev", "eth0"]).run(BOUND)?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let address = |line: &str| line.split_whitespace().nth(3)?.split('/').next()?.parse().ok();
         Ok(text.lines().filter_map(address).filter(|address| self.addresses.contains(address)).collect())

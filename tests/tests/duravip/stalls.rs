@@ -51,6 +51,6 @@ fn many_stalls_of_any_length_never_make_two_owners() -> Result<()> {
         site.wait_until_held(&[1, 2, 3])?;
     }
     let testimony = site.finish()?;
-    println!("{stalls} stalls, {} questions, {} answered, no two owners", testimony.asked, testimony.answered);
+    ensure!(testimony.answered > testimony.asked / 10, "{testimony:?}");
     Ok(())
 }

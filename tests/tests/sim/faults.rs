@@ -73,7 +73,7 @@ pub(crate) fn settings(n: usize, nodes: usize) -> Settings {
         connect: Span::from_secs(5),
         reconnect: Span::from_secs(1),
         standing: Standing::default(),
-        vips: Default::default(),
+        vips: Box::default(),
         replicate: Object::ALL.map(|object| (object, batching)).into(),
     }
 }

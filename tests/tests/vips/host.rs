@@ -79,8 +79,8 @@ pub(super) fn name(number: usize) -> Arc<str> {
 }
 
 pub(super) fn address(number: usize) -> IpAddr {
-    let number = u8::try_from(number + 1).unwrap();
-    Ipv4Addr::new(192, 0, 2, number).into()
+    let number = u32::try_from(number).unwrap_or(u32::MAX);
+    Ipv4Addr::from(0xc000_0201 + number).into()
 }
 
 fn card(number: usize, life: u64) -> Card {
@@ -179,7 +179,8 @@ impl Host {
         let mut heard = 0;
         for (from, beats) in self.beats.clone() {
             let silent = now.since(beats.heard);
-            let level = u8::from(silent >= Stage::Doubted.begins(BEAT)) + u8::from(silent >= Stage::Missing.begins(BEAT));
+            let level = u8::from(silent >= Stage::Doubted.begins(BEAT))
+                + u8::from(silent >= Stage::Missing.begins(BEAT));
             heard += usize::from(level == 0);
             if level > beats.told {
                 self.beats.insert(from, Beats { told: level, ..beats });
@@ -215,7 +216,7 @@ impl Host {
             self.collect_membership(now, trace);
             if let Some((sender, said)) = said {
                 if trace {
-                    println!("{:>6} n{} <- {sender}: {}", now.as_ns() / 1_000_000, self.number, brief(&said));
+                    note(now, &format!("n{} <- {sender}: {}", self.number, brief(&said)));
                 }
                 self.holder.handle(now, Input::Said(sender, said));
             }
@@ -229,8 +230,10 @@ impl Host {
                 Agreed::Multicast(message) => self.unsent.push_front(message),
                 Agreed::View(view) => {
                     if trace {
-                        let members = view.members.values().map(|member| format!("{}={}", member.card.name, member.id));
-                        println!("{:>6} n{} view {} of {:?}", now.as_ns() / 1_000_000, self.number, view.epoch, members.collect::<Vec<_>>());
+                        let members =
+                            view.members.values().map(|member| format!("{}={}", member.card.name, member.id));
+                        let members = members.collect::<Vec<_>>();
+                        note(now, &format!("n{} view {} of {members:?}", self.number, view.epoch));
                     }
                     self.holder.handle(now, Input::View(view));
                 }
@@ -256,8 +259,8 @@ impl Host {
         while let Some(output) = self.holder.poll_output() {
             if trace {
                 match &output {
-                    Output::Say(said) => println!("{:>6} n{} -> {}", now.as_ns() / 1_000_000, self.number, brief(said)),
-                    other => println!("{:>6} n{} {other:?}", now.as_ns() / 1_000_000, self.number),
+                    Output::Say(said) => note(now, &format!("n{} -> {}", self.number, brief(said))),
+                    other => note(now, &format!("n{} {other:?}", self.number)),
                 }
             }
             match output {
@@ -294,6 +297,12 @@ impl Host {
             self.holder.handle(now, Input::Made(made));
         }
     }
+}
+
+/// Prints what happens.
+#[expect(clippy::print_stdout, reason = "asked for with CONVOY_TRACE")]
+pub(super) fn note(now: Instant, what: &str) {
+    println!("{:>6} {what}", now.as_ns() / 1_000_000);
 }
 
 fn brief(said: &wire::vip::Said) -> String {

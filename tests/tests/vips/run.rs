@@ -66,7 +66,10 @@ impl Run {
             ..Settings::default()
         };
         let site = Site { hosts, addresses: 1 + prng.index(12), standby: prng.per_mille(500), settings };
-        let world = World::new(prng.next(), Options { processes: hosts, queue_max: 64, alarms_per_mille: 2, ..Options::default() });
+        let world = World::new(
+            prng.next(),
+            Options { processes: hosts, queue_max: 64, alarms_per_mille: 2, ..Options::default() },
+        );
         let now = Instant::from_ns(1_000_000_000);
         let all = (0..hosts).map(|number| Host::new(&site, number, &world, now)).collect();
         Self {
@@ -149,7 +152,8 @@ impl Run {
             let mut done = Vec::new();
             for (at, probe) in self.hosts[asking].probes.iter().enumerate() {
                 let answers = |other: usize| {
-                    let there = other != asking && self.lan.reaches(asking, other) && self.lan.reaches(other, asking);
+                    let there =
+                        other != asking && self.lan.reaches(asking, other) && self.lan.reaches(other, asking);
                     let kernel = &self.hosts[other].kernel;
                     let address = probe.addresses.iter().find(|address| kernel.answers(now, **address));
                     address.filter(|_| there).copied()
@@ -190,7 +194,10 @@ impl Run {
                         continue;
                     }
                     let ms = now.as_ns() / 1_000_000;
-                    unreachable!("seed {}: at {ms} ms n{a} and n{other} both answer for {address}", self.seed);
+                    unreachable!(
+                        "seed {}: at {ms} ms n{a} and n{other} both answer for {address}",
+                        self.seed
+                    );
                 }
             }
         }
@@ -281,7 +288,7 @@ impl Run {
 
     fn note(&self, what: &str) {
         if self.trace {
-            println!("{:>6} *** {what}", self.now.as_ns() / 1_000_000);
+            host::note(self.now, &format!("*** {what}"));
         }
     }
 
@@ -315,10 +322,14 @@ impl Run {
         let digests = self.hosts.iter().map(|host| host.holder.table().digest()).collect::<Vec<_>>();
         assert!(digests.iter().all(|digest| *digest == digests[0]), "seed {seed}: {digests:?}");
         for (address, topic) in self.hosts[0].holder.table().topics() {
-            let holders = self.hosts.iter().enumerate().filter(|(_, host)| host.kernel.answers(self.now, *address));
+            let holders =
+                self.hosts.iter().enumerate().filter(|(_, host)| host.kernel.answers(self.now, *address));
             let holders = holders.map(|(number, _)| number).collect::<Vec<_>>();
             let follows_away = topic.follow.is_some();
-            assert!(holders.len() == 1 || (follows_away && holders.is_empty()), "seed {seed}: {address} is answered for by {holders:?}, {topic:?}");
+            assert!(
+                holders.len() == 1 || (follows_away && holders.is_empty()),
+                "seed {seed}: {address} is answered for by {holders:?}, {topic:?}"
+            );
             assert!(topic.handover.is_none(), "seed {seed}: {address} is still moving: {topic:?}");
         }
         // Balanced: another round has nothing to do.

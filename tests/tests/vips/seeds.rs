@@ -19,9 +19,12 @@ fn no_address_is_answered_for_twice_and_every_one_is_at_rest() {
     let schedules = number("CONVOY_SCHEDULES").unwrap_or(SCHEDULES);
     for seed in 0..schedules {
         let Outcome { faults, takeovers, moves } = Run::new(seed, None).go();
-        sum = Outcome { faults: sum.faults + faults, takeovers: sum.takeovers + takeovers, moves: sum.moves + moves };
+        sum = Outcome {
+            faults: sum.faults + faults,
+            takeovers: sum.takeovers + takeovers,
+            moves: sum.moves + moves,
+        };
     }
-    println!("{sum:?}");
     // The schedules are worth something only if nodes die in them and are taken over.
     assert!(sum.takeovers * 20 > schedules && sum.moves > schedules / 2, "{sum:?}");
 }

@@ -4,7 +4,7 @@ use crate::{
     time::Span,
     wire::Object,
 };
-use alloc::{collections::BTreeMap, sync::Arc};
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc};
 use core::net::{IpAddr, SocketAddr};
 
 /// What a node is told once, and again on a reload. Every value is legal; see the configuration's settings.
@@ -34,7 +34,7 @@ pub struct Settings {
     /// What this node is on the bus.
     pub standing: Standing,
     /// The addresses that it shares with the others.
-    pub vips: crate::vip::Settings,
+    pub vips: Box<crate::vip::Settings>,
     /// The objects this node replicates, each with its batching. Others are counted here and told nobody.
     pub replicate: BTreeMap<Object, Batching>,
 }

@@ -4,7 +4,7 @@ use crate::{
     time::Span,
     wire::{FrameError, Refusal, frame, message},
 };
-use alloc::{format, string::ToString, vec};
+use alloc::{boxed::Box, format, string::ToString, vec};
 use convoy_common::{addr::Host, count::Count, prefix::Prefix};
 
 mod reload;
@@ -37,7 +37,7 @@ fn settings(name: &str, peers: &[(&str, u8)]) -> Settings {
         connect: Span::from_secs(5),
         reconnect: Span::from_secs(1),
         standing: Standing::default(),
-        vips: Default::default(),
+        vips: Box::default(),
         replicate: Object::ALL.map(|object| (object, batching)).into(),
     }
 }

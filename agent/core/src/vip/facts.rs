@@ -8,7 +8,7 @@ use crate::{
         vip::{Neighbour, Said},
     },
 };
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use core::net::IpAddr;
 
 /// One fact.
@@ -60,7 +60,7 @@ pub enum Input<'a> {
     /// Tell all members again what this node would hold, and the wire what it has.
     Announce,
     /// The settings changed.
-    Reload(Settings),
+    Reload(Box<Settings>),
     /// The node is to leave: it hands over what it has, then [`Output::Left`].
     Leave,
     /// Nothing happened until [`Holder::next_deadline`](super::Holder::next_deadline).

@@ -156,7 +156,7 @@ impl Holder {
     /// Takes one fact. Never blocks, never fails; effects wait in [`poll_output`](Self::poll_output).
     pub fn handle(&mut self, now: Instant, input: Input<'_>) {
         match input {
-            Input::View(view) => self.on_view(now, view),
+            Input::View(view) => self.on_view(now, &view),
             Input::Lost => self.on_lost(now),
             Input::Said(sender, said) => self.on_said(now, sender, said),
             Input::Made(made) => self.on_made(now, made),
@@ -179,7 +179,7 @@ impl Holder {
                 self.report(0);
                 self.emit(Output::Announce(Vec::new()));
             }
-            Input::Reload(settings) => self.on_reload(now, settings),
+            Input::Reload(settings) => self.on_reload(now, *settings),
             Input::Leave => self.on_leave(now),
             Input::Timeout => {}
         }
@@ -202,7 +202,7 @@ impl Holder {
         }
     }
 
-    fn on_view(&mut self, now: Instant, view: Arc<View>) {
+    fn on_view(&mut self, now: Instant, view: &Arc<View>) {
         let nodes = view.members.values().filter(|member| member.card.role == Role::Node);
         let nodes = nodes.map(|member| member.id).collect::<BTreeSet<_>>();
         let own = nodes.contains(&view.own).then_some(view.own);
@@ -240,7 +240,9 @@ impl Holder {
 
     fn on_reload(&mut self, now: Instant, settings: Settings) {
         let before = core::mem::replace(&mut self.settings, settings);
-        let offered = |settings: &Settings| settings.offer.iter().map(|offered| offered.address).collect::<BTreeSet<_>>();
+        let offered = |settings: &Settings| {
+            settings.offer.iter().map(|offered| offered.address).collect::<BTreeSet<_>>()
+        };
         let wanted = offered(&self.settings);
         // The driver gives up what is no longer managed; it is nobody's business here any more.
         self.locals.retain(|address, _| wanted.contains(address));
@@ -272,13 +274,15 @@ impl Holder {
         let leaving = self.leave_by.is_some();
         let report = self.table.report(own, offer, &self.unable, &self.opened, *weight);
         let report = Report { firm: self.confirm.firm, leaving, ..report };
-        super::exchange::parts(epoch, &report).into_iter().for_each(|part| self.say(part));
+        for part in super::exchange::parts(epoch, &report) {
+            self.say(part);
+        }
     }
 
     /// Owners changed: brings this host in line, and tells.
-    fn absorb(&mut self, now: Instant, changes: Vec<Change>) {
+    fn absorb(&mut self, now: Instant, changes: &[Change]) {
         self.look_for_moves();
-        for change in &changes {
+        for change in changes {
             let Change { address, from, to, .. } = *change;
             let own = self.own;
             let Some(local) = self.locals.get_mut(&address) else { continue };
@@ -289,8 +293,8 @@ impl Holder {
             self.opened.remove(&address);
             self.contested.remove(&address);
         }
-        self.record(now, &changes);
-        self.open_what_is_known(now, &changes);
+        self.record(now, changes);
+        self.open_what_is_known(now, changes);
         self.refresh(now, changes.iter().map(|change| change.address));
         self.inquire(now);
     }
@@ -305,7 +309,15 @@ impl Holder {
         for ((from, to, cause), (first, count)) in groups {
             let name = |member: MemberId| self.name(member);
             let (from, to) = (from.map(name), to.map(name));
-            let record = Record { at: now, from: from.clone(), to: to.clone(), cause, first: first.address, count, outage: None };
+            let record = Record {
+                at: now,
+                from: from.clone(),
+                to: to.clone(),
+                cause,
+                first: first.address,
+                count,
+                outage: None,
+            };
             self.history.push(record);
             self.emit(Output::Event(Event::Moved { first, from, to, count }));
         }

@@ -55,7 +55,8 @@ pub struct Keeper {
 impl Rules {
     /// Returns the rules of a node with these settings whose heartbeats are so far apart.
     pub fn new(settings: &Settings, interval: Span) -> Self {
-        let enough = (1..=settings.voters).find(|nodes| settings.is_enough(*nodes)).unwrap_or(settings.voters);
+        let enough =
+            (1..=settings.voters).find(|nodes| settings.is_enough(*nodes)).unwrap_or(settings.voters);
         let enough = if settings.partition == super::Partition::EachSide { 0 } else { enough };
         Self { lease: settings.lease, doubt: Stage::Doubted.begins(interval), enough }
     }

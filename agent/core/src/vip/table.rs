@@ -91,7 +91,9 @@ impl Table {
 
     /// Returns the node's name, for people.
     pub fn name(&self, member: MemberId) -> Arc<str> {
-        self.seats.get(&member).map_or_else(|| alloc::format!("member {member}").into(), |seat| seat.name.clone())
+        self.seats
+            .get(&member)
+            .map_or_else(|| alloc::format!("member {member}").into(), |seat| seat.name.clone())
     }
 
     /// Returns the member with a node name.
@@ -170,7 +172,9 @@ impl Table {
             self.drained.insert(name.into());
             let members = self.seats.iter().filter(|(_, seat)| seat.name.eq_ignore_ascii_case(name));
             let members = members.map(|(member, _)| *member).collect::<Vec<_>>();
-            members.into_iter().for_each(|member| self.empty(member, Cause::Drained));
+            for member in members {
+                self.empty(member, Cause::Drained);
+            }
         }
         self.judge(Cause::Drained, true);
     }
@@ -231,7 +235,9 @@ impl Table {
         for address in addresses {
             let topic = self.topics.get_mut(address).filter(|topic| topic.owner == Some(sender));
             let Some(topic) = topic else { continue };
-            if let Some(Handover { to, phase: Phase::Releasing, cause }) = topic.handover.take_if(|handover| handover.phase == Phase::Releasing) {
+            if let Some(Handover { to, phase: Phase::Releasing, cause }) =
+                topic.handover.take_if(|handover| handover.phase == Phase::Releasing)
+            {
                 topic.owner = Some(to);
                 self.changes.push(Change { address: *address, from: Some(sender), to: Some(to), cause });
             }
@@ -268,13 +274,16 @@ impl Table {
         }
         // Those that nobody has stay so.
         let inherited = slots.iter_mut().zip(&had);
-        inherited.filter(|(slot, had)| slot.owner.is_none() && !**had).for_each(|(slot, _)| slot.candidates = 0);
+        inherited
+            .filter(|(slot, had)| slot.owner.is_none() && !**had)
+            .for_each(|(slot, _)| slot.candidates = 0);
         assign::fill(&mut slots, &self.weights());
         let of_member = slots.iter().zip(&addresses).zip(&had).filter(|(_, had)| **had);
         let to = of_member.map(|((slot, address), _)| (*address, slot.owner.map(|owner| members[owner])));
         let heirs = to.collect::<BTreeMap<_, _>>();
         let change = |address, to| Change { address, from: Some(member), to, cause: Cause::Silent };
-        let followers = self.topics.iter().filter(|(_, topic)| topic.follow.is_some() && topic.owner == Some(member));
+        let followers =
+            self.topics.iter().filter(|(_, topic)| topic.follow.is_some() && topic.owner == Some(member));
         let followers = followers.filter_map(|(address, topic)| {
             let to = (*heirs.get(&topic.follow?)?)?;
             let may = topic.candidates.contains(&to) && self.is_able(to, *address);
@@ -323,8 +332,10 @@ impl Table {
             return self.topics.clone();
         }
         self.judged = self.seats.iter().map(|(member, seat)| (*member, seat.offer.clone())).collect();
-        let offers =
-            self.seats.iter().flat_map(|(member, seat)| seat.offer.iter().map(move |offered| (*member, offered)));
+        let offers = self
+            .seats
+            .iter()
+            .flat_map(|(member, seat)| seat.offer.iter().map(move |offered| (*member, offered)));
         core::mem::replace(&mut self.topics, topic::of_offers(offers))
     }
 
@@ -343,7 +354,9 @@ impl Table {
             let heir = handover.filter(|handover| {
                 !broken && topic.candidates.contains(&handover.to) && self.is_able(handover.to, address)
             });
-            let stays = owner.filter(|owner| !broken && topic.candidates.contains(owner) && self.may_stay(*owner, address));
+            let stays = owner.filter(|owner| {
+                !broken && topic.candidates.contains(owner) && self.may_stay(*owner, address)
+            });
             let Some(topic) = self.topics.get_mut(&address) else { continue };
             (topic.owner, topic.handover, topic.ghost) = (stays, heir, ghost);
             if owner == stays {
@@ -460,11 +473,17 @@ impl Table {
 
     /// Returns the addresses that move on their own, and each as a slot; nodes are numbered in the order of the seats.
     fn slots(&self) -> (Vec<IpAddr>, Vec<Slot>) {
-        let numbers = self.seats.keys().enumerate().map(|(number, member)| (*member, number)).collect::<BTreeMap<_, _>>();
+        let numbers = self
+            .seats
+            .keys()
+            .enumerate()
+            .map(|(number, member)| (*member, number))
+            .collect::<BTreeMap<_, _>>();
         let number = |member: MemberId| numbers.get(&member).copied();
-        let able = self.seats.values().map(|seat| {
-            !(seat.fenced || seat.leaving || seat.differs || self.is_drained(&seat.name))
-        });
+        let able = self
+            .seats
+            .values()
+            .map(|seat| !(seat.fenced || seat.leaving || seat.differs || self.is_drained(&seat.name)));
         let able = able.collect::<Vec<_>>();
         let slot = |(address, topic): (&IpAddr, &Topic)| {
             let may = |(number, (member, seat)): (usize, (&MemberId, &Seat))| {

@@ -199,7 +199,10 @@ mod tests {
             (2, offered("192.0.2.1", &["b"], &[], None)),
         ]);
         assert_eq!(topic.safety, Safety::Unsafe);
-        let topic = only(&[(1, offered("::1", &["b"], &[], None)), (2, offered("::1", &[], &["HTTP_Listener"], None))]);
+        let topic = only(&[
+            (1, offered("::1", &["b"], &[], None)),
+            (2, offered("::1", &[], &["HTTP_Listener"], None)),
+        ]);
         assert_eq!(topic.safety, Safety::Unsafe);
     }
 

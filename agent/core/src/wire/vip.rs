@@ -113,6 +113,7 @@ pub type Neighbour = (IpAddr, Mac, u32);
 
 /// Some of what a member would hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent answers, each a bit on the bus")]
 pub struct Part {
     /// Of the view in which it was asked for; 0 when it was not.
     pub epoch: u64,
@@ -164,7 +165,9 @@ impl Said {
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         let numbers = |out: &mut Vec<u8>, word: u8, numbers: &[u64]| {
             out.push(word);
-            numbers.iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
+            for number in numbers {
+                out.extend_from_slice(&number.to_le_bytes());
+            }
         };
         match self {
             Self::Digest { epoch, digest } => numbers(out, 1, &[*epoch, *digest]),
@@ -291,7 +294,12 @@ impl Payload<'_> {
         let preference = if flags & 8 != 0 { Some(self.name("preference")?.into()) } else { None };
         let follow = if flags & 16 != 0 { Some(self.ip()?) } else { None };
         let (bindings, services) = (self.names("bindings")?.into(), self.names("services")?.into());
-        let claim = Claim { own: flags & 1 != 0, known: flags & 2 != 0, unable: flags & 4 != 0, closed: flags & 32 != 0 };
+        let claim = Claim {
+            own: flags & 1 != 0,
+            known: flags & 2 != 0,
+            unable: flags & 4 != 0,
+            closed: flags & 32 != 0,
+        };
         Ok((Offered { address, bindings, services, preference, follow }, claim))
     }
 }
@@ -306,7 +314,14 @@ fn put_part(out: &mut Vec<u8>, part: &Part) {
     for (offered, claim) in part.entries.iter().take(bounds::VIPS_MAX) {
         put_ip(out, offered.address);
         let (preference, follow) = (offered.preference.as_ref(), offered.follow);
-        out.push(bits(&[claim.own, claim.known, claim.unable, preference.is_some(), follow.is_some(), claim.closed]));
+        out.push(bits(&[
+            claim.own,
+            claim.known,
+            claim.unable,
+            preference.is_some(),
+            follow.is_some(),
+            claim.closed,
+        ]));
         if let Some(preference) = preference {
             put_text(out, preference, bounds::NAME_BYTES_MAX);
         }
@@ -325,7 +340,9 @@ fn bits(flags: &[bool]) -> u8 {
 fn put_names(out: &mut Vec<u8>, names: &[Arc<str>]) {
     let names = &names[..names.len().min(usize::from(u8::MAX))];
     out.push(u8::try_from(names.len()).unwrap_or(u8::MAX));
-    names.iter().for_each(|name| put_text(out, name, bounds::NAME_BYTES_MAX));
+    for name in names {
+        put_text(out, name, bounds::NAME_BYTES_MAX);
+    }
 }
 
 fn put_length(out: &mut Vec<u8>, length: usize) {

@@ -1,7 +1,8 @@
 //! Asking the wire whether a host still answers for addresses.
 //!
-//! Invariants: 1. each probe ends exactly once; 2. it ends in silence only if at least one question left on a link that is
-//! up: what could not be asked proves nothing; 3. what was heard from this host itself is no answer.
+//! Invariants: 1. each probe ends exactly once; 2. it ends in silence only if several rounds of questions left on links
+//! that are up, the last one had its time, and all that had arrived by then was read: a thread that was late asks on, and
+//! what could not be asked proves nothing; 3. what was heard from this host itself is no answer.
 //! Source: RFC 5227 section 2.1.1, RFC 4862 section 5.4.2.
 use super::{Found, segment::Segment, table::Links};
 use convoy_core::{
@@ -30,7 +31,12 @@ struct Probe {
     every: Duration,
     next: Instant,
     end: Instant,
-    asked: bool,
+    /// When it ends although too little was asked.
+    latest: Instant,
+    /// Rounds in which every question left.
+    rounds: u32,
+    /// The last of them.
+    last: Option<Instant>,
     trouble: Option<String>,
 }
 
@@ -53,7 +59,17 @@ impl Probes {
         addresses.truncate(bounds::PROBE_ADDRESSES_MAX);
         // More often than each millisecond is a flood.
         let every = every.max(Duration::from_millis(1));
-        self.0.push(Probe { id, addresses, every, next: now, end: now + until, asked: false, trouble: None });
+        self.0.push(Probe {
+            id,
+            addresses,
+            every,
+            next: now,
+            end: now + until,
+            latest: now + until * PATIENCE,
+            rounds: 0,
+            last: None,
+            trouble: None,
+        });
         None
     }
 
@@ -64,21 +80,33 @@ impl Probes {
         links: &Links,
         now: Instant,
     ) -> Vec<(u64, Found)> {
-        for probe in self.0.iter_mut().filter(|probe| probe.next <= now && now < probe.end) {
+        let asks = |probe: &&mut Probe| probe.next <= now && (now < probe.end || probe.rounds < ROUNDS_MIN);
+        for probe in self.0.iter_mut().filter(asks) {
             probe.next = now + probe.every;
+            let mut all = true;
             for (address, interface) in &probe.addresses {
-                match question(segments, links, interface, *address) {
-                    Ok(()) => probe.asked = true,
-                    Err(error) => probe.trouble = Some(format!("cannot ask on {interface}: {error}")),
+                if let Err(error) = question(segments, links, interface, *address) {
+                    all = false;
+                    probe.trouble = Some(format!("cannot ask on {interface}: {error}"));
                 }
             }
+            if all {
+                (probe.rounds, probe.last) = (probe.rounds + 1, Some(now));
+            }
         }
-        let over = self.0.extract_if(.., |probe| probe.end <= now);
+        let over = self.0.extract_if(.., |probe| probe.is_asked_out(now) || probe.latest <= now);
         over.map(|probe| {
-            let unasked = || probe.trouble.unwrap_or_else(|| "there was no time to ask".into());
-            (probe.id, if probe.asked { Found::Silence } else { Found::Unsure(unasked()) })
+            if probe.is_asked_out(now) {
+                return (probe.id, Found::Silence);
+            }
+            (probe.id, Found::Unsure(probe.trouble.unwrap_or_else(|| "there was no time to ask".into())))
         })
         .collect()
+    }
+
+    /// Tells whether a probe may be over: what has arrived is to be read before that is decided.
+    pub(super) fn may_be_over(&self, now: Instant) -> bool {
+        self.0.iter().any(|probe| probe.end <= now)
     }
 
     /// Takes note that somebody on a link answers for an address, and returns the probes that it ends.
@@ -91,9 +119,29 @@ impl Probes {
 
     /// Returns when a question is due or a probe is over.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.0.iter().map(|probe| probe.next.min(probe.end)).min()
+        self.0.iter().map(Probe::due).min()
     }
 }
+
+impl Probe {
+    /// Tells whether enough was asked and the last questions had their time.
+    fn is_asked_out(&self, now: Instant) -> bool {
+        let had_time = self.last.is_some_and(|last| now >= last + self.every);
+        self.end <= now && self.rounds >= ROUNDS_MIN && had_time
+    }
+
+    fn due(&self) -> Instant {
+        if self.rounds < ROUNDS_MIN || self.next < self.end {
+            return self.next.min(self.latest);
+        }
+        self.last.map_or(self.end, |last| self.end.max(last + self.every))
+    }
+}
+
+/// Rounds of questions that prove something. chosen: two in a row are lost together on a bad wire, three hardly ever.
+const ROUNDS_MIN: u32 = 3;
+/// How many times as long as it should a probe may take at most.
+const PATIENCE: u32 = 5;
 
 fn question(
     segments: &mut BTreeMap<Arc<str>, Segment>,
@@ -133,7 +181,9 @@ mod tests {
         let (mut probes, now) = (Probes::default(), Instant::now());
         assert_eq!(begin(&mut probes, 1, now), None);
         assert_eq!(probes.ask(&mut BTreeMap::new(), &Links::new(), now), []);
-        let end = now + Duration::from_millis(10);
+        let early = now + Duration::from_millis(10);
+        assert_eq!(probes.ask(&mut BTreeMap::new(), &Links::new(), early), [], "it may still be possible");
+        let end = now + Duration::from_millis(50);
         let over = probes.ask(&mut BTreeMap::new(), &Links::new(), end);
         assert!(matches!(&over[..], [(1, Found::Unsure(why))] if why.contains("eth0")), "{over:?}");
         assert_eq!(probes.due(), None);

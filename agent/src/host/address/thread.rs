@@ -247,7 +247,8 @@ impl Thread {
 
     /// Does what is urgent and takes no time: gates, probes, announcements, and the start of hooks.
     fn attend(&mut self, now: Instant) {
-        if self.more_to_hear {
+        // Silence is told only when all that had arrived was read.
+        if self.more_to_hear || self.probes.may_be_over(now) {
             self.hear(now);
         }
         if self.retry_at.is_some_and(|at| at <= now) {
@@ -255,7 +256,12 @@ impl Thread {
         }
         self.close_gates();
         self.open_gates(now);
-        for (id, found) in self.probes.ask(&mut self.segments, &self.links, now) {
+        let over = if self.more_to_hear {
+            Vec::new()
+        } else {
+            self.probes.ask(&mut self.segments, &self.links, now)
+        };
+        for (id, found) in over {
             self.outbox.tell(Event::Probed { id, found });
         }
         self.announce(now);

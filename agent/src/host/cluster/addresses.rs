@@ -81,7 +81,8 @@ impl Addresses {
         match output {
             Output::Make(orders) => self.order(Order::Make(orders)),
             Output::Probe { id, addresses, every, lasting } => {
-                let (every, until) = (Duration::from_nanos(every.as_ns()), Duration::from_nanos(lasting.as_ns()));
+                let (every, until) =
+                    (Duration::from_nanos(every.as_ns()), Duration::from_nanos(lasting.as_ns()));
                 self.order(Order::Probe { id, addresses, every, until });
             }
             Output::HostsOfInterest(hosts) => self.order(Order::HostsOfInterest(hosts)),
@@ -132,7 +133,9 @@ impl Addresses {
                      address and take the address off it"
                 );
             }
-            Event::Fenced if self.debug.get() => tracing::info!("this node answers for no managed address for now"),
+            Event::Fenced if self.debug.get() => {
+                tracing::info!("this node answers for no managed address for now")
+            }
             Event::Fenced => tracing::debug!("this node answers for no managed address for now"),
             Event::Confirmed => tracing::debug!("all members agree that this node has what it has"),
             Event::Failed { address, why } => tracing::error!(%address, "cannot hold it here: {why}"),
@@ -162,7 +165,11 @@ impl Cluster {
         let feed = |input| self.mesh.feed(Input::Vip(input));
         match event {
             address::Event::Made(made) => {
-                let made = made.into_iter().map(|made| Made { address: made.address, now: made.now, failed: made.failed });
+                let made = made.into_iter().map(|made| Made {
+                    address: made.address,
+                    now: made.now,
+                    failed: made.failed,
+                });
                 feed(vip::Input::Made(made.collect()));
             }
             address::Event::Probed { id, found } => {

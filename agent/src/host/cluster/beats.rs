@@ -7,8 +7,8 @@ use crate::host::{
 use convoy_core::{
     group::detector::{Opinion, Stage},
     node::{Input, Suspicion},
-    vip::{self, lease::News},
     time::{Instant, Span},
+    vip::{self, lease::News},
 };
 use std::time::Duration;
 

@@ -29,7 +29,9 @@ impl Beating {
     /// Waits for the next opinion.
     fn opinion(&self) -> (String, u64, bool) {
         match self.next() {
-            Event::Opinion(opinion) => (opinion.name.to_string(), opinion.incarnation, opinion.stage == Stage::Suspect),
+            Event::Opinion(opinion) => {
+                (opinion.name.to_string(), opinion.incarnation, opinion.stage == Stage::Suspect)
+            }
             other => panic!("{other:?}"),
         }
     }

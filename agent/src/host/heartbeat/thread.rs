@@ -111,10 +111,10 @@ impl Heart {
             }
             self.receive(now);
             self.detector.tick(now);
-            if let Some(news) = self.keeping.tick(now, &self.detector, &self.link) {
-                if !self.offer(Event::Lease(news)) {
-                    self.keeping.keep_news();
-                }
+            if let Some(news) = self.keeping.tick(now, &self.detector, &self.link)
+                && !self.offer(Event::Lease(news))
+            {
+                self.keeping.keep_news();
             }
             self.send(now);
             self.tell(now);

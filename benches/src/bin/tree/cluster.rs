@@ -126,7 +126,7 @@ fn settings(name: &str, peers: &[&str]) -> Settings {
         connect: Span::from_secs(5),
         reconnect: Span::from_secs(1),
         standing: Standing::default(),
-        vips: Default::default(),
+        vips: Box::default(),
         replicate: Object::ALL.map(|object| (object, batching)).into(),
     }
 }

@@ -31,7 +31,9 @@ fn hear(detector: &mut Detector, ms: u64, incarnation: u64, sequence: u64) {
 
 fn news(detector: &mut Detector, ms: u64) -> Vec<(u64, bool, u64)> {
     let polled = core::iter::from_fn(|| detector.poll(at(ms)));
-    polled.map(|opinion| (opinion.incarnation, opinion.stage == Stage::Suspect, opinion.silent.as_ms())).collect()
+    polled
+        .map(|opinion| (opinion.incarnation, opinion.stage == Stage::Suspect, opinion.silent.as_ms()))
+        .collect()
 }
 
 #[test]

@@ -34,7 +34,10 @@ fn the_silence_of_another_life_is_nobodys() {
     let mut net = pair();
     opine(&mut net, 0, true);
     assert_eq!(net.state(1, "b"), State::Alive);
-    net.give(1, Input::Suspicion(Suspicion { name: "c", incarnation: 1, stage: Stage::Suspect, silent: Span::ZERO }));
+    net.give(
+        1,
+        Input::Suspicion(Suspicion { name: "c", incarnation: 1, stage: Stage::Suspect, silent: Span::ZERO }),
+    );
     assert_eq!(net.state(1, "b"), State::Alive);
 }
 

@@ -26,8 +26,11 @@ fn addresses_without_an_owner_are_spread_evenly_and_others_stay() {
 
 #[test]
 fn a_preference_wins_if_it_can_and_nobody_gets_what_nobody_offers() {
-    let mut slots =
-        [Slot { preference: Some(2), ..slot(0b111, None) }, Slot { preference: Some(2), ..slot(0b011, None) }, slot(0, None)];
+    let mut slots = [
+        Slot { preference: Some(2), ..slot(0b111, None) },
+        Slot { preference: Some(2), ..slot(0b011, None) },
+        slot(0, None),
+    ];
     fill(&mut slots, &[1; 3]);
     assert_eq!(slots.map(|slot| slot.owner), [Some(2), Some(0), None]);
     slots[0].owner = Some(1);

@@ -4,11 +4,7 @@ use crate::{
     bounds,
     group::bus::MemberId,
     time::Instant,
-    vip::{
-        Offer, Offered, Table,
-        exchange::Progress,
-        table::Report,
-    },
+    vip::{Offer, Offered, Table, exchange::Progress, table::Report},
     wire::vip::{Neighbour, Said},
 };
 use alloc::{collections::BTreeMap, vec::Vec};
@@ -32,27 +28,26 @@ impl Holder {
     fn settle(&mut self, now: Instant, reports: Option<BTreeMap<MemberId, Report>>) {
         let (Some(view), Some(exchange)) = (self.view.clone(), self.exchange.take()) else { return };
         let differing = view.differences();
-        let differs = |name: &str| differing.iter().any(|difference| difference.name.eq_ignore_ascii_case(name));
+        let differs =
+            |name: &str| differing.iter().any(|difference| difference.name.eq_ignore_ascii_case(name));
         let members = self.nodes.iter().filter_map(|id| view.members.get(id));
-        let members = members.map(|member| (member.id, differs(&member.card.name))).collect::<BTreeMap<_, _>>();
+        let members =
+            members.map(|member| (member.id, differs(&member.card.name))).collect::<BTreeMap<_, _>>();
         let merged = reports.is_some();
-        let changes = match reports {
-            Some(reports) => {
-                let table = Table::merged(&view, &members, &reports);
-                let changes = table.changes_since(&self.table);
-                self.table = table;
-                changes
-            }
-            None => {
-                self.table.set_members(&members);
-                self.table.take_changes()
-            }
+        let changes = if let Some(reports) = reports {
+            let table = Table::merged(&view, &members, &reports);
+            let changes = table.changes_since(&self.table);
+            self.table = table;
+            changes
+        } else {
+            self.table.set_members(&members);
+            self.table.take_changes()
         };
         self.untell();
         if merged {
             self.opened.clear();
         }
-        self.absorb(now, changes);
+        self.absorb(now, &changes);
         self.apply(now, exchange);
         self.drop_settled_doubts();
         self.refresh_all(now);
@@ -73,7 +68,6 @@ impl Holder {
 
     fn take(&mut self, now: Instant, sender: MemberId, said: Said) {
         match said {
-            Said::Digest { .. } => return,
             Said::Neighbours(neighbours) => return self.on_neighbours(sender, neighbours),
             Said::Part(part) => {
                 let gathered = self.gathering.entry(sender).or_default();
@@ -93,7 +87,8 @@ impl Holder {
             Said::Balance { epoch, most } if Some(epoch) == self.epoch() => {
                 self.table.balance(usize::try_from(most).unwrap_or(usize::MAX));
             }
-            Said::Elect { .. } | Said::Balance { .. } => return,
+            // Of a view that is over.
+            Said::Digest { .. } | Said::Elect { .. } | Said::Balance { .. } => return,
             Said::Move { node, addresses } => {
                 if let Some(to) = self.table.named(&node) {
                     self.table.ask_for(&addresses, to);
@@ -117,7 +112,7 @@ impl Holder {
             Said::Leave => self.table.leave(sender),
         }
         let changes = self.table.take_changes();
-        self.absorb(now, changes);
+        self.absorb(now, &changes);
         self.drop_settled_doubts();
         // A move that began concerns nodes that no change names yet.
         self.refresh_moving(now);
@@ -141,7 +136,10 @@ impl Holder {
         if Some(sender) == self.own || !self.settings.share_neighbours {
             return;
         }
-        let hosts = neighbours.into_iter().map(|(address, mac, _)| (address, mac)).take(bounds::HOSTS_OF_INTEREST_MAX);
+        let hosts = neighbours
+            .into_iter()
+            .map(|(address, mac, _)| (address, mac))
+            .take(bounds::HOSTS_OF_INTEREST_MAX);
         self.interest.insert(sender, hosts.collect());
         self.interest.retain(|member, _| self.nodes.contains(member));
         let all = self.interest.values().flatten().copied().collect::<BTreeMap<_, _>>();

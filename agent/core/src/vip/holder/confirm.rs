@@ -58,7 +58,8 @@ impl Holder {
             return;
         }
         // What it lost must be silent here before its kernel may answer for the rest.
-        let still_open = self.locals.values().any(|local| local.made == Want::Held && local.ordered != Want::Held);
+        let still_open =
+            self.locals.values().any(|local| local.made == Want::Held && local.ordered != Want::Held);
         if still_open || !self.table.seats().contains_key(&own) {
             return;
         }

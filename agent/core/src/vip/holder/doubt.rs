@@ -44,14 +44,17 @@ pub(super) struct Contest {
 
 impl Holder {
     pub(super) fn on_doubt(&mut self, now: Instant, name: &str, suspect: bool) {
-        let Some(member) = self.table.named(name).filter(|member| self.nodes.contains(member)) else { return };
+        let Some(member) = self.table.named(name).filter(|member| self.nodes.contains(member)) else {
+            return;
+        };
         if Some(member) == self.own || self.exchange.is_some() || self.leave_by.is_some() {
             return;
         }
         if let Some(doubt) = self.doubts.get_mut(&member) {
             doubt.suspect |= suspect;
         } else {
-            let heir_of = self.inheritance(member).iter().map(|change| change.address).collect::<BTreeSet<_>>();
+            let heir_of =
+                self.inheritance(member).iter().map(|change| change.address).collect::<BTreeSet<_>>();
             if heir_of.is_empty() {
                 return;
             }
@@ -70,7 +73,9 @@ impl Holder {
 
     pub(super) fn on_heard(&mut self, now: Instant, name: &str) {
         let named = self.doubts.iter().find(|(_, doubt)| doubt.name.eq_ignore_ascii_case(name));
-        let Some(member) = named.map(|(member, _)| *member).or_else(|| self.table.named(name)) else { return };
+        let Some(member) = named.map(|(member, _)| *member).or_else(|| self.table.named(name)) else {
+            return;
+        };
         if let Some(doubt) = self.doubts.remove(&member) {
             self.refresh(now, doubt.heir_of.into_iter());
         }
@@ -107,7 +112,9 @@ impl Holder {
 
     /// Takes over what a node had, if it is suspected and the wire is silent.
     fn take_if_dead(&mut self, now: Instant, member: MemberId) {
-        let Some(doubt) = self.doubts.get(&member).filter(|doubt| doubt.suspect && !doubt.taken) else { return };
+        let Some(doubt) = self.doubts.get(&member).filter(|doubt| doubt.suspect && !doubt.taken) else {
+            return;
+        };
         if !self.confirm.firm || doubt.not_before.is_some_and(|at| now < at) || self.exchange.is_some() {
             return;
         }
@@ -116,7 +123,9 @@ impl Holder {
             Some(inquest) if inquest.is_silent(now) => {}
             Some(Inquest { state: State::Asking(_) | State::Alive(_), .. }) => return,
             // It was silent some time ago, or nobody asked.
-            Some(Inquest { state: State::Silent(_), .. }) | None => return self.probe(Ghost::Of(member), &addresses),
+            Some(Inquest { state: State::Silent(_), .. }) | None => {
+                return self.probe(Ghost::Of(member), &addresses);
+            }
         }
         if let Some(doubt) = self.doubts.get_mut(&member) {
             doubt.taken = true;
@@ -130,7 +139,8 @@ impl Holder {
     /// Tells whether an address that this node has waits until nobody else answers for it.
     pub(super) fn is_closed(&self, address: IpAddr) -> bool {
         let topic = self.table.topics().get(&address);
-        topic.is_some_and(|topic| topic.ghost.is_some() && topic.owner == self.own) && !self.opened.contains(&address)
+        topic.is_some_and(|topic| topic.ghost.is_some() && topic.owner == self.own)
+            && !self.opened.contains(&address)
     }
 
     /// The addresses that wait, and for whom.
@@ -146,7 +156,8 @@ impl Holder {
         let mut opened = Vec::new();
         for Change { address, .. } in changes.iter().filter(|change| self.is_closed(change.address)) {
             let Some(Ghost::Of(member)) = self.table.topics()[address].ghost else { continue };
-            let held = self.doubts.get(&member).is_some_and(|doubt| doubt.taken && doubt.heir_of.contains(address));
+            let held =
+                self.doubts.get(&member).is_some_and(|doubt| doubt.taken && doubt.heir_of.contains(address));
             let silent = self.inquests.get(&Ghost::Of(member)).is_some_and(|inquest| inquest.is_silent(now));
             if held || (silent && !self.is_here(member)) {
                 opened.push(*address);
@@ -173,7 +184,9 @@ impl Holder {
             }
             wanted.entry(ghost).or_default().push(address);
         }
-        wanted.into_iter().for_each(|(ghost, addresses)| self.probe(ghost, &addresses));
+        for (ghost, addresses) in wanted {
+            self.probe(ghost, &addresses);
+        }
     }
 
     pub(super) fn probe(&mut self, ghost: Ghost, addresses: &[IpAddr]) {
@@ -204,9 +217,8 @@ impl Holder {
             };
             self.emit(Output::Event(Event::StillAnswers { node, address, mac }));
         }
-        match (ghost, answered) {
-            (Ghost::Anyone, Some((address, mac))) => self.contest(now, address, mac),
-            _ => {}
+        if let (Ghost::Anyone, Some((address, mac))) = (ghost, answered) {
+            self.contest(now, address, mac);
         }
         match ghost {
             Ghost::Of(member) if self.is_here(member) => self.take_if_dead(now, member),

@@ -53,7 +53,8 @@ impl Holder {
             // On no bus: what is here stays, and is silent; the lease is over.
             return local.ordered.min(Want::Silent);
         };
-        let standby = self.table.is_formed() && self.settings.stands_by(address) && topic.candidates.contains(&own);
+        let standby =
+            self.table.is_formed() && self.settings.stands_by(address) && topic.candidates.contains(&own);
         match (topic.owner == Some(own), topic.handover) {
             (true, Some(handover)) if handover.phase == Phase::Releasing => Want::Silent,
             (true, _) if self.is_closed(address) => Want::Silent,
@@ -116,15 +117,25 @@ impl Holder {
     pub(super) fn tell(&mut self) {
         let Some(own) = self.own.filter(|_| self.exchange.is_none() && self.moving) else { return };
         let (mut ready, mut released) = (Vec::new(), Vec::new());
-        let under_way = self.table.topics().iter().filter_map(|(address, topic)| Some((address, topic.owner, topic.handover?)));
+        let under_way = self
+            .table
+            .topics()
+            .iter()
+            .filter_map(|(address, topic)| Some((address, topic.owner, topic.handover?)));
         for (address, owner, handover) in under_way {
             let Some(local) = self.locals.get_mut(address) else { continue };
             match handover.phase {
-                Phase::Preparing if handover.to == own && local.made >= Want::Silent && local.told.is_none() => {
+                Phase::Preparing
+                    if handover.to == own && local.made >= Want::Silent && local.told.is_none() =>
+                {
                     local.told = Some(Phase::Preparing);
                     ready.push(*address);
                 }
-                Phase::Releasing if owner == Some(own) && local.made <= Want::Silent && local.told != Some(Phase::Releasing) => {
+                Phase::Releasing
+                    if owner == Some(own)
+                        && local.made <= Want::Silent
+                        && local.told != Some(Phase::Releasing) =>
+                {
                     local.told = Some(Phase::Releasing);
                     released.push(*address);
                 }

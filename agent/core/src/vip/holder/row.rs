@@ -91,46 +91,51 @@ impl fmt::Display for State {
 impl Holder {
     /// Returns all addresses, ascending.
     pub fn rows(&self, now: Instant) -> Vec<Row> {
-        self.table.topics().iter().map(|(address, topic)| {
-            let local = self.locals.get(address);
-            let name = |member| self.table.name(member);
-            let mut bindings = BTreeSet::new();
-            let mut candidates = Vec::new();
-            for member in &topic.candidates {
-                let Some(seat) = self.table.seats().get(member) else { continue };
-                let offered = seat.offer.binary_search_by_key(address, |offered| offered.address);
-                let Some(offered) = offered.ok().map(|at| &seat.offer[at]) else { continue };
-                bindings.extend(offered.bindings.iter().cloned());
-                let multivip = (!offered.bindings.is_empty()).then(|| Arc::from("multivip"));
-                let services = multivip.into_iter().chain(offered.services.iter().cloned()).collect();
-                let able = self.table.is_able(*member, *address);
-                candidates.push(Candidate { node: seat.name.clone(), services, able });
-            }
-            candidates.sort_by(|a, b| a.node.cmp(&b.node));
-            let state = match (topic.safety, topic.owner, topic.handover) {
-                (Safety::Broken, ..) => State::Broken,
-                (_, None, _) => State::Unowned,
-                (_, _, Some(_)) => State::Moving,
-                _ if self.is_closed(*address) => State::Waiting,
-                _ => State::Owned,
-            };
-            Row {
-                address: *address,
-                bindings: bindings.into_iter().collect(),
-                owner: topic.owner.map(name),
-                state,
-                moving_to: topic.handover.map(|handover| (name(handover.to), handover.cause)),
-                safety: topic.safety,
-                preference: topic.preference.clone(),
-                follow: topic.follow,
-                view_stable: now.since(self.view_since),
-                configuration_stable: now.since(*self.offered_since.get(address).unwrap_or(&self.view_since)),
-                stable: local.map_or(Span::ZERO, |local| now.since(local.owner_since)),
-                here: local.map(|local| local.made),
-                failed: local.and_then(|local| local.failed.clone()),
-                contested_by: self.contested.get(address).map(|contest| contest.mac),
-                candidates,
-            }
-        }).collect()
+        self.table
+            .topics()
+            .iter()
+            .map(|(address, topic)| {
+                let local = self.locals.get(address);
+                let name = |member| self.table.name(member);
+                let mut bindings = BTreeSet::new();
+                let mut candidates = Vec::new();
+                for member in &topic.candidates {
+                    let Some(seat) = self.table.seats().get(member) else { continue };
+                    let offered = seat.offer.binary_search_by_key(address, |offered| offered.address);
+                    let Some(offered) = offered.ok().map(|at| &seat.offer[at]) else { continue };
+                    bindings.extend(offered.bindings.iter().cloned());
+                    let multivip = (!offered.bindings.is_empty()).then(|| Arc::from("multivip"));
+                    let services = multivip.into_iter().chain(offered.services.iter().cloned()).collect();
+                    let able = self.table.is_able(*member, *address);
+                    candidates.push(Candidate { node: seat.name.clone(), services, able });
+                }
+                candidates.sort_by(|a, b| a.node.cmp(&b.node));
+                let state = match (topic.safety, topic.owner, topic.handover) {
+                    (Safety::Broken, ..) => State::Broken,
+                    (_, None, _) => State::Unowned,
+                    (_, _, Some(_)) => State::Moving,
+                    _ if self.is_closed(*address) => State::Waiting,
+                    _ => State::Owned,
+                };
+                Row {
+                    address: *address,
+                    bindings: bindings.into_iter().collect(),
+                    owner: topic.owner.map(name),
+                    state,
+                    moving_to: topic.handover.map(|handover| (name(handover.to), handover.cause)),
+                    safety: topic.safety,
+                    preference: topic.preference.clone(),
+                    follow: topic.follow,
+                    view_stable: now.since(self.view_since),
+                    configuration_stable: now
+                        .since(*self.offered_since.get(address).unwrap_or(&self.view_since)),
+                    stable: local.map_or(Span::ZERO, |local| now.since(local.owner_since)),
+                    here: local.map(|local| local.made),
+                    failed: local.and_then(|local| local.failed.clone()),
+                    contested_by: self.contested.get(address).map(|contest| contest.mac),
+                    candidates,
+                }
+            })
+            .collect()
     }
 }

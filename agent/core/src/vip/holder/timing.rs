@@ -78,10 +78,15 @@ impl Holder {
     fn leave_if_done(&mut self, now: Instant) {
         let Some(by) = self.leave_by.filter(|_| !self.left) else { return };
         let told = self.own.and_then(|own| self.table.seats().get(&own)).is_none_or(|seat| seat.leaving);
-        let moving = |address: &IpAddr| self.table.topics().get(address).is_some_and(|topic| topic.handover.is_some());
+        let moving =
+            |address: &IpAddr| self.table.topics().get(address).is_some_and(|topic| topic.handover.is_some());
         let open = self.locals.iter().any(|(address, local)| local.made == Want::Held && moving(address));
         let own = self.own;
-        let giving = self.table.topics().values().any(|topic| topic.owner.is_some() && topic.owner == own && topic.handover.is_some());
+        let giving = self
+            .table
+            .topics()
+            .values()
+            .any(|topic| topic.owner.is_some() && topic.owner == own && topic.handover.is_some());
         if now >= by || (told && self.exchange.is_none() && !open && !giving) {
             self.left = true;
             self.emit(Output::Left);

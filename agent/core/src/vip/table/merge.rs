@@ -32,6 +32,7 @@ pub(in crate::vip) struct Report {
 
 /// What a member says of an address that it offers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four answers to four questions, each a bit on the bus")]
 pub struct Claim {
     /// It has it.
     pub own: bool,
@@ -45,13 +46,23 @@ pub struct Claim {
 
 impl Table {
     /// Returns what this node reports.
-    pub(in crate::vip) fn report(&self, own: MemberId, offer: &Offer, unable: &BTreeSet<IpAddr>, opened: &BTreeSet<IpAddr>, weight: u32) -> Report {
+    pub(in crate::vip) fn report(
+        &self,
+        own: MemberId,
+        offer: &Offer,
+        unable: &BTreeSet<IpAddr>,
+        opened: &BTreeSet<IpAddr>,
+        weight: u32,
+    ) -> Report {
         let claim = |address: IpAddr| {
             let topic = self.topics.get(&address);
             Claim {
                 own: topic.is_some_and(|topic| topic.owner == Some(own)),
-                closed: topic.is_some_and(|topic| topic.owner == Some(own) && topic.ghost.is_some() && !opened.contains(&address)),
-                known: topic.is_some_and(|topic| topic.owner.is_some()) || self.orphans.contains_key(&address),
+                closed: topic.is_some_and(|topic| {
+                    topic.owner == Some(own) && topic.ghost.is_some() && !opened.contains(&address)
+                }),
+                known: topic.is_some_and(|topic| topic.owner.is_some())
+                    || self.orphans.contains_key(&address),
                 unable: unable.contains(&address),
             }
         };
@@ -80,7 +91,9 @@ impl Table {
         let mut claims = BTreeMap::<IpAddr, Vec<MemberId>>::new();
         let (mut known, mut closed) = (BTreeSet::new(), BTreeSet::new());
         for (member, report) in reports {
-            let Some(place) = view.members.get(member).filter(|place| place.card.role == Role::Node) else { continue };
+            let Some(place) = view.members.get(member).filter(|place| place.card.role == Role::Node) else {
+                continue;
+            };
             let mut unable = BTreeSet::new();
             for (offered, claim) in report.offer.iter().zip(&report.claims) {
                 if claim.own {
@@ -108,7 +121,8 @@ impl Table {
             let preference = topic.preference.clone();
             let rank = |member: &MemberId| {
                 let seat = &table.seats[member];
-                let preferred = preference.as_deref().is_some_and(|name| seat.name.eq_ignore_ascii_case(name));
+                let preferred =
+                    preference.as_deref().is_some_and(|name| seat.name.eq_ignore_ascii_case(name));
                 let firm = reports.get(member).is_some_and(|report| report.firm);
                 (firm, preferred, Reverse((seat.since, *member)))
             };

@@ -35,8 +35,8 @@ fn seat(host: u32, offer: Vec<Offered>) -> Seat {
 /// Hosts 1 to `hosts` all offer addresses 1 to `addresses`, and there was an election.
 fn table(hosts: u32, addresses: u8) -> Table {
     let offer = (1..=addresses).map(offered).collect::<Vec<_>>();
-    let mut table = Table::default();
-    table.seats = (1..=hosts).map(|host| (member(host), seat(host, offer.clone()))).collect();
+    let seats = (1..=hosts).map(|host| (member(host), seat(host, offer.clone()))).collect();
+    let mut table = Table { seats, ..Table::default() };
     table.judge(Cause::Reconfigured, true);
     assert!(table.take_changes().is_empty(), "nobody has anything before the view is mature");
     table.elect();
@@ -56,7 +56,8 @@ fn counts(table: &Table, host: u32) -> usize {
 }
 
 fn finish(table: &mut Table) {
-    let moving = table.topics.iter().filter_map(|(address, topic)| Some((*address, topic.owner?, topic.handover?.to)));
+    let moving =
+        table.topics.iter().filter_map(|(address, topic)| Some((*address, topic.owner?, topic.handover?.to)));
     for (address, from, to) in moving.collect::<Vec<_>>() {
         table.ready(to, &[address]);
         table.released(from, &[address]);
@@ -112,7 +113,10 @@ fn who_dies_during_a_move_leaves_it_to_the_other() {
     assert_eq!(table.topics[&address(1)].owner, Some(member(3)));
     assert_eq!(table.topics[&address(1)].ghost, Some(Ghost::Of(owner)));
     receiver_dies.take_over(member(3));
-    assert_eq!((receiver_dies.topics[&address(1)].owner, receiver_dies.topics[&address(1)].handover), (Some(owner), None));
+    assert_eq!(
+        (receiver_dies.topics[&address(1)].owner, receiver_dies.topics[&address(1)].handover),
+        (Some(owner), None)
+    );
 }
 
 #[test]
