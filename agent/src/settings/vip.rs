@@ -206,6 +206,32 @@ mod tests {
     }
 
     #[test]
+    fn without_a_word_the_defaults_hold() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("m");
+        std::fs::write(&path, "").unwrap();
+        let environment = Environment { host_name: "mx1".into(), ..Environment::default() };
+        let expected = Vips {
+            managed: BTreeMap::new(),
+            partition: Partition::Quorum,
+            lease: Span::from_ms(500),
+            weight: 1,
+            standby_above: 512,
+            mature: Span::from_secs(5),
+            balance_interval: Span::from_secs(10),
+            balance_set: 1,
+            broadcast: None,
+            check: Span::from_secs(30),
+            arp_all_hosts: true,
+            refresh: Some(Span::from_secs(300)),
+            hook_up: None,
+            hook_down: None,
+            hook_unit: None,
+        };
+        assert_eq!(load(&path, &environment).unwrap().settings.vips, expected);
+    }
+
+    #[test]
     fn a_node_offers_what_it_would_hold_and_knows_where() {
         let (vips, plan) = wanted(&three(""), Role::Node);
         let names = |offered: &Offered| (offered.bindings.join(","), offered.services.join(","));

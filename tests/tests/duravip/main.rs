@@ -1,4 +1,5 @@
 //! Managed addresses on real kernels and real corosyncs, with a witness on the segment: moves, deaths, stalls, cuts.
+mod commands;
 mod faults;
 mod moves;
 mod site;
