@@ -134,7 +134,7 @@ impl Addresses {
                 );
             }
             Event::Fenced if self.debug.get() => {
-                tracing::info!("this node answers for no managed address for now")
+                tracing::info!("this node answers for no managed address for now");
             }
             Event::Fenced => tracing::debug!("this node answers for no managed address for now"),
             Event::Confirmed => tracing::debug!("all members agree that this node has what it has"),

@@ -1,3 +1,4 @@
+//! Spreading, evening out, going home; and what holds of them whatever the inputs.
 use super::*;
 use proptest::prelude::*;
 

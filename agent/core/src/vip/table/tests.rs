@@ -1,3 +1,4 @@
+//! Elections, moves, deaths in the middle of moves, drains, preferences.
 use super::*;
 use alloc::vec;
 
