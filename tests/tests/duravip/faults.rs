@@ -62,9 +62,9 @@ fn a_host_that_only_does_not_hear_or_is_not_heard_never_makes_two_owners() -> Re
     let site = Site::up(&options())?;
     for round in 0..2 {
         if round == 0 {
-            site.lab.mute(1)?
+            site.lab.mute(1)?;
         } else {
-            site.lab.deafen(1)?
+            site.lab.deafen(1)?;
         }
         site.wait_until_held(&[2, 3])?;
         site.lab.heal()?;

@@ -155,7 +155,7 @@ impl World {
         if self.prng.per_mille(300) {
             settings.heartbeat = Span::from_ms(self.prng.scale(5..=100));
         }
-        self.give(n, Fact::Reload(settings));
+        self.give(n, Fact::Reload(Box::new(settings)));
     }
 
     /// Somebody who does not belong connects and says something.

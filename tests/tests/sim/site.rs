@@ -23,7 +23,7 @@ pub(crate) enum Fact {
     Counts(Object, Vec<(Host, Option<Count>)>),
     AllCounts(Object),
     Network(LinkId, Report),
-    Reload(Settings),
+    Reload(Box<Settings>),
     Stop,
     Timeout,
 }
@@ -124,8 +124,8 @@ impl Site {
                 }
             },
             Fact::Reload(settings) => {
-                self.settings = Settings { incarnation: self.life, ..settings.clone() };
-                node.handle(now, Input::Reload(settings.clone()));
+                self.settings = Settings { incarnation: self.life, ..Settings::clone(settings) };
+                node.handle(now, Input::Reload(Settings::clone(settings)));
                 self.states.retain(|name, _| settings.peers.contains_key(name));
             }
             Fact::Stop => node.handle(now, Input::Stop),

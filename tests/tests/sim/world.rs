@@ -347,7 +347,7 @@ impl World {
             self.sites[n].stalled_until = self.agenda.now;
             self.resume(n);
             self.sites[n].settings = Settings { incarnation: self.sites[n].life, ..self.whole[n].clone() };
-            self.give(n, Fact::Reload(self.whole[n].clone()));
+            self.give(n, Fact::Reload(Box::new(self.whole[n].clone())));
             self.start(n);
             self.sample(n);
         }

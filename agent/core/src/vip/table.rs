@@ -256,7 +256,7 @@ impl Table {
         }
     }
 
-    /// Tells whether [`balance`](Self::balance) has nothing to do.
+    /// Tells whether loads are even: balancing has nothing to do.
     pub fn is_even(&self) -> bool {
         assign::balance(&self.slots().1, &self.weights(), 1).is_empty()
     }
