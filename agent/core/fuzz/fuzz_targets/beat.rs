@@ -55,6 +55,7 @@ fn said(bytes: &[u8]) -> Beat<'static> {
         incarnation: number(1) & 3,
         sequence: number(2).max(1),
         interval_us: number(10) as u32,
+        unheard: false,
         view: beat::View { epoch: number(14), digest: number(15) },
     }
 }

@@ -96,6 +96,8 @@ struct Life {
     /// Silence counts from here: when it was heard, later by what this node could not have heard.
     listening: Instant,
     stage: Stage,
+    /// It says that it does not hear this node.
+    unheard: bool,
     view: View,
 }
 
@@ -164,9 +166,10 @@ impl Detector {
         self.early = early;
     }
 
-    /// Returns how many peers are heard, without a doubt.
+    /// Returns how many peers are heard, without a doubt, and hear this node.
     pub fn heard_now(&self) -> usize {
-        let heard = |watch: &&Watch| watch.life.is_some_and(|life| life.stage == Stage::Heard);
+        let heard =
+            |watch: &&Watch| watch.life.is_some_and(|life| life.stage == Stage::Heard && !life.unheard);
         self.watches.iter().filter(heard).count()
     }
 
@@ -279,6 +282,11 @@ impl Watch {
         self.life.is_some_and(|life| life.stage == Stage::Suspect)
     }
 
+    /// Returns whether it is heard, without a doubt if early stages are told.
+    pub fn is_heard(&self) -> bool {
+        self.life.is_some_and(|life| life.stage == Stage::Heard)
+    }
+
     /// Returns what it last said the agreed view is.
     pub fn view(&self) -> View {
         self.life.map(|life| life.view).unwrap_or_default()
@@ -318,13 +326,14 @@ impl Life {
             heard: now,
             listening: now,
             stage: Stage::Heard,
+            unheard: beat.unheard,
             view: beat.view,
         }
     }
 
     fn take(&mut self, now: Instant, beat: &Beat<'_>) {
         (self.heard, self.listening, self.stage) = (now, now, Stage::Heard);
-        (self.interval, self.view) = (interval(beat), beat.view);
+        (self.interval, self.view, self.unheard) = (interval(beat), beat.view, beat.unheard);
     }
 
     /// Sorts a number in among those before. Returns whether it is newer than all of them.

@@ -30,6 +30,11 @@ impl Pulse {
         }
     }
 
+    /// The next beat is due at once; those after it are timed from it.
+    pub fn hurry(&mut self, now: Instant) {
+        self.due = self.due.min(now);
+    }
+
     /// Returns when the next beat is due.
     pub fn due(&self) -> Instant {
         self.due

@@ -5,9 +5,9 @@
 //!       0     4  magic        "CVHB"
 //!       4     1  version      of this layout, 1
 //!       5     1  length       of the name, bytes, 1..=NAME_BYTES_MAX
-//!       6     2  reserved     0
+//!       6     2  flags        1: the sender does not hear the receiver; others are 0
 //!       8     8  incarnation  of the sender's process
-//!      16     8  sequence     of the datagram, from 1; every peer is sent the same
+//!      16     8  sequence     of the datagram, from 1; every peer is sent the same, but for the flags
 //!      24     4  interval_us  time until the next one, microseconds
 //!      28     4  reserved     0
 //!      32     8  view_epoch   of the agreed view at the sender; 0 when it has none
@@ -37,6 +37,8 @@ pub struct Beat<'a> {
     pub sequence: u64,
     /// Time until the next one, microseconds. Any value; who judges by it keeps it within its bounds.
     pub interval_us: u32,
+    /// The sender does not hear the receiver.
+    pub unheard: bool,
     /// The agreed view at the sender.
     pub view: View,
 }
@@ -74,7 +76,7 @@ struct Header {
     magic: [u8; 4],
     version: u8,
     length: u8,
-    reserved: U16<LE>,
+    flags: U16<LE>,
     incarnation: U64<LE>,
     sequence: U64<LE>,
     interval_us: U32<LE>,
@@ -104,7 +106,7 @@ impl<'a> Beat<'a> {
         }
         let name = core::str::from_utf8(name).ok().ok_or(damaged)?;
         let is_name = (1..=bounds::NAME_BYTES_MAX).contains(&name.len());
-        let reserved = u32::from(header.reserved.get()) | header.reserved_too.get();
+        let reserved = u32::from(header.flags.get() & !UNHEARD) | header.reserved_too.get();
         if !is_name || name.contains(char::is_control) || reserved != 0 || header.sequence.get() == 0 {
             return Err(damaged);
         }
@@ -113,6 +115,7 @@ impl<'a> Beat<'a> {
             incarnation: header.incarnation.get(),
             sequence: header.sequence.get(),
             interval_us: header.interval_us.get(),
+            unheard: header.flags.get() & UNHEARD != 0,
             view: View { epoch: header.view_epoch.get(), digest: header.view_digest.get() },
         })
     }
@@ -126,7 +129,7 @@ impl<'a> Beat<'a> {
             magic: MAGIC,
             version: VERSION,
             length: u8::try_from(length).unwrap_or(u8::MAX),
-            reserved: U16::ZERO,
+            flags: U16::new(if self.unheard { UNHEARD } else { 0 }),
             incarnation: U64::new(self.incarnation),
             sequence: U64::new(self.sequence),
             interval_us: U32::new(self.interval_us),
@@ -144,6 +147,8 @@ impl<'a> Beat<'a> {
 }
 
 const MAGIC: [u8; 4] = *b"CVHB";
+/// Flag: the sender does not hear the receiver.
+const UNHEARD: u16 = 1;
 const HEADER_BYTES: usize = size_of::<Header>();
 const CRC_BYTES: usize = 4;
 
@@ -161,6 +166,7 @@ mod tests {
         incarnation: 7,
         sequence: 9,
         interval_us: 10_000,
+        unheard: false,
         view: View { epoch: 3, digest: 4 },
     };
 
@@ -180,7 +186,8 @@ mod tests {
         fn heartbeats_are_read_as_they_were_said(name in "[a-z0-9.-]{1,63}", numbers: (u64, u64, u64, u64), interval_us: u32) {
             let (incarnation, sequence, epoch, digest) = numbers;
             let view = View { epoch, digest };
-            let beat = Beat { name: &name, incarnation, sequence: sequence.max(1), interval_us, view };
+            let unheard = incarnation % 2 == 1;
+            let beat = Beat { name: &name, incarnation, sequence: sequence.max(1), interval_us, unheard, view };
             let bytes = emit(&beat);
             prop_assert_eq!(Beat::parse(&bytes), Ok(beat));
         }
@@ -231,7 +238,7 @@ mod tests {
             seal(&mut bytes);
             assert_eq!(Beat::parse(&bytes), Err(BeatError::Damaged), "{value} at {at}");
         };
-        for (at, value) in [(5, 2), (5, 64), (6, 1), (16, 0), (28, 1), (48, b'\n'), (48, 0xff)] {
+        for (at, value) in [(5, 2), (5, 64), (6, 2), (7, 1), (16, 0), (28, 1), (48, b'\n'), (48, 0xff)] {
             check(at, value);
         }
         let long = String::from("n").repeat(bounds::NAME_BYTES_MAX);

@@ -143,7 +143,14 @@ fn what_is_no_heartbeat_of_a_peer_is_counted_by_reason_and_told_once() {
     let a = Beating::start(net.plan(1, &[2]));
     let (b, c) = (net.address(2), net.address(3));
     let to = SocketAddr::new(net.address(1), net.port);
-    let beat = |name| Beat { name, incarnation: 1, sequence: 1, interval_us: 5_000, view: View::default() };
+    let beat = |name| Beat {
+        name,
+        incarnation: 1,
+        sequence: 1,
+        interval_us: 5_000,
+        unheard: false,
+        view: View::default(),
+    };
     let good = |name| beat(name).emit(&mut [0; beat::BYTES_MAX]).to_vec();
     let mut damaged = good("b");
     damaged[20] ^= 1;

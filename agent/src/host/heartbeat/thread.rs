@@ -110,7 +110,12 @@ impl Heart {
                 self.open(now);
             }
             self.receive(now);
+            let heard = self.detector.heard_now();
             self.detector.tick(now);
+            if self.plan.lease.is_some() && self.detector.heard_now() < heard {
+                // Whoever is not heard is to know at once that its addresses may be taken over.
+                self.pulse.hurry(now);
+            }
             if let Some(news) = self.keeping.tick(now, &self.detector, &self.link)
                 && !self.offer(Event::Lease(news))
             {
@@ -255,16 +260,18 @@ impl Heart {
             return;
         }
         let Some(sequence) = self.pulse.beat(now) else { return };
-        let beat = Beat {
+        let mut beat = Beat {
             name: &self.plan.name,
             incarnation: self.plan.incarnation,
             sequence,
             interval_us: u32::try_from(self.pulse.interval().as_ns() / 1_000).unwrap_or(u32::MAX),
+            unheard: false,
             view: self.view,
         };
         let mut buffer = [0; beat::BYTES_MAX];
-        let bytes = beat.emit(&mut buffer);
-        for (to, unsent) in &mut self.targets {
+        for ((to, unsent), watch) in self.targets.iter_mut().zip(self.detector.watches()) {
+            beat.unheard = !watch.is_heard();
+            let bytes = beat.emit(&mut buffer);
             // Whatever it is, the next heartbeat is the next attempt.
             match self.sockets.send(bytes, *to) {
                 Ok(()) => self.sent += 1,

@@ -22,7 +22,7 @@ fn detector() -> Detector {
 
 fn beat(incarnation: u64, sequence: u64) -> Beat<'static> {
     let view = View { epoch: sequence, digest: incarnation };
-    Beat { name: "a", incarnation, sequence, interval_us: 10_000, view }
+    Beat { name: "a", incarnation, sequence, interval_us: 10_000, unheard: false, view }
 }
 
 fn hear(detector: &mut Detector, ms: u64, incarnation: u64, sequence: u64) {
