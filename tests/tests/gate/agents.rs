@@ -1,7 +1,7 @@
 //! Agents come and go; the kernel guards on.
 use crate::{
     frames::{Kind, frame},
-    site::{BOUND, CLIENT, OTHERS, Site, VIPS, Wire, addresses, check, said},
+    site::{BOUND, CLIENT, OTHERS, Site, VIPS, Wire, addresses, check, open, said},
 };
 use anyhow::{Context, Result, ensure};
 use aya::programs::{SchedClassifier, TcAttachType};
@@ -30,7 +30,7 @@ fn what_an_agent_adopts_is_silent_and_was_never_open() -> Result<()> {
         for round in 0..20 {
             // Adopted as it is, or replaced by a table of another size.
             let settings = Settings { addresses_max: 64 + round / 2, ..site.settings() };
-            let mut gate = site.inside(|| Ok(gate::open(&settings)?))?;
+            let mut gate = site.inside(|| open(&settings))?;
             ensure!(gate.adopted() == (round % 2 == 1 || round == 0), "round {round}");
             ensure!(gate.addresses() == vips, "{:?}", gate.addresses());
             ensure!(vips.iter().all(|vip| gate.standing(*vip) == Some(Standing::Silent)));
@@ -74,7 +74,7 @@ fn tables_of_another_layout_are_replaced_and_their_addresses_stay_silent() -> Re
             rest.join(" ").replace("0x", "")
         ),
     )?;
-    let gate = site.inside(|| Ok(gate::open(&site.settings())?))?;
+    let gate = site.inside(|| open(&site.settings()))?;
     ensure!(!gate.adopted() && gate.addresses() == vips);
     site.check_answered(&vips, false)
 }

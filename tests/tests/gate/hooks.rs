@@ -1,7 +1,7 @@
 //! Interfaces that come and go, and the two ways to attach to one.
 use crate::{
     agents::{attached, programs},
-    site::{Site, VIPS, addresses, ip, said},
+    site::{Site, VIPS, addresses, ip, open, said},
 };
 use anyhow::{Context, Result, ensure};
 use convoy_agent::host::gate::{self, Error, Hook, Standing};
@@ -15,7 +15,7 @@ fn a_kernel_without_tcx_is_served_by_filters() -> Result<()> {
     let vips = addresses(VIPS);
     let open = || {
         site.inside(|| {
-            let mut gate = gate::open(&site.settings())?;
+            let mut gate = open(&site.settings())?;
             gate.attach_by(Hook::Clsact, "eth0")?;
             gate.attach_by(Hook::Clsact, "eth0")?;
             Ok(gate)

@@ -1,7 +1,7 @@
 //! Thousands of addresses, and one too many.
-use crate::site::{Site, VIPS, addresses};
+use crate::site::{Site, VIPS, addresses, open};
 use anyhow::{Result, ensure};
-use convoy_agent::host::gate::{self, Error, Settings, Standing};
+use convoy_agent::host::gate::{Error, Settings, Standing};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Half of them IPv4.
@@ -21,7 +21,7 @@ fn ten_thousand_addresses_are_opened_at_once() -> Result<()> {
     many.extend(addresses(VIPS));
     let settings = Settings { addresses_max: u32::try_from(many.len())?, ..site.settings() };
     let gate = site.inside(|| {
-        let mut gate = gate::open(&settings)?;
+        let mut gate = open(&settings)?;
         gate.attach("eth0")?;
         Ok(gate)
     })?;
@@ -43,7 +43,7 @@ fn what_does_not_fit_is_refused_as_a_whole_and_room_is_used_again() -> Result<()
     lab::require!();
     let site = Site::up()?;
     let settings = Settings { addresses_max: 2, ..site.settings() };
-    let mut gate = site.inside(|| Ok(gate::open(&settings)?))?;
+    let mut gate = site.inside(|| open(&settings))?;
     site.inside(|| Ok(gate.attach("eth0")?))?;
     let vips = addresses(VIPS);
     let third = addresses(["10.77.0.102"]);

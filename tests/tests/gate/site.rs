@@ -1,8 +1,8 @@
 //! A lab of one host with a gate, the client as its peer, and raw sockets on both.
 use crate::frames::{Kind, Station, Tags, bound, frame};
 use anyhow::{Context, Result, bail, ensure};
-use convoy_agent::host::gate::{self, Gate, Settings};
-use lab::{Host, Lab, LabOptions, Place};
+use convoy_agent::host::gate::{self, Error, Gate, Settings};
+use lab::{Host, Lab, LabOptions, Place, until};
 use pnet_datalink::{Channel, Config, DataLinkReceiver, DataLinkSender, NetworkInterface};
 use std::{
     collections::BTreeSet,
@@ -12,6 +12,15 @@ use std::{
     path::PathBuf,
     time::{Duration, Instant},
 };
+
+/// Opens a gate in this namespace. Another test of this process that starts a program just now holds, between fork and exec,
+/// what this one has dropped: the lock of the pins.
+pub(crate) fn open(settings: &Settings) -> Result<Gate> {
+    until("the pins to be free", BOUND, || match gate::open(settings) {
+        Err(Error::Busy { .. }) => Ok(None),
+        opened => Ok(Some(opened?)),
+    })
+}
 
 /// Longest time a condition may take.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
@@ -63,7 +72,7 @@ impl Site {
     /// Opens the gate and attaches it to the host's interface.
     pub(crate) fn open(&self) -> Result<Gate> {
         self.inside(|| {
-            let mut gate = gate::open(&self.settings())?;
+            let mut gate = open(&self.settings())?;
             gate.attach("eth0")?;
             Ok(gate)
         })
@@ -130,7 +139,7 @@ pub(crate) fn check(heard: &BTreeSet<IpAddr>, asked: &[IpAddr], all: bool) -> Re
 
 /// Waits until questions about these addresses are answered: the kernel detaches a program in its own time.
 pub(crate) fn until_answered(site: &Site, asked: &[IpAddr]) -> Result<()> {
-    lab::until("an answer", BOUND, || Ok(site.check_answered(asked, true).ok()))
+    until("an answer", BOUND, || Ok(site.check_answered(asked, true).ok()))
 }
 
 /// Reads addresses.
