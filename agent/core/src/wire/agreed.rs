@@ -17,7 +17,7 @@
 //! Integers are little-endian. The engine keeps messages whole and in order, so they carry neither length nor checksum.
 use super::{
     MessageError,
-    payload::{Payload, put_lines, put_text},
+    payload::{Payload, put_ip, put_lines, put_member, put_text},
     vip::Said,
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
     },
 };
 use alloc::{sync::Arc, vec::Vec};
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 
 /// One message on the bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl<'a> Agreed<'a> {
                 line: payload.text("line", bounds::COMMAND_BYTES_MAX)?,
             }),
             4 => Self::Answer {
-                to: MemberId { host: payload.u32()?, process: payload.u32()? },
+                to: payload.member()?,
                 id: payload.u64()?,
                 code: payload.u8()?,
                 text: payload.lines("answer", bounds::ANSWER_BYTES_MAX)?,
@@ -152,8 +152,7 @@ impl<'a> Agreed<'a> {
             }
             Self::Answer { to, id, code, text } => {
                 out.push(4);
-                out.extend_from_slice(&to.host.to_le_bytes());
-                out.extend_from_slice(&to.process.to_le_bytes());
+                put_member(&mut out, *to);
                 out.extend_from_slice(&id.to_le_bytes());
                 out.push(*code);
                 put_lines(&mut out, text, bounds::ANSWER_BYTES_MAX);
@@ -199,13 +198,10 @@ impl<'a> Payload<'a> {
     }
 
     fn address(&mut self) -> Result<Option<SocketAddr>, MessageError> {
-        let ip: IpAddr = match self.u8()? {
-            0 => return Ok(None),
-            4 => self.take::<4>()?.into(),
-            6 => self.take::<16>()?.into(),
-            code => return Err(MessageError::Family { code }),
-        };
-        Ok(Some(SocketAddr::new(ip, self.u16()?)))
+        match self.u8()? {
+            0 => Ok(None),
+            family => Ok(Some(SocketAddr::new(self.ip_of(family)?, self.u16()?))),
+        }
     }
 
     fn many<T>(
@@ -231,19 +227,12 @@ fn put_card(out: &mut Vec<u8>, card: &Card) {
     put_text(out, &card.name, bounds::NAME_BYTES_MAX);
     put_text(out, &card.subcluster, bounds::NAME_BYTES_MAX);
     put_text(out, &card.version, bounds::NAME_BYTES_MAX);
-    match card.address.map(|address| address.ip()) {
+    match card.address {
         None => out.push(0),
-        Some(IpAddr::V4(ip)) => {
-            out.push(4);
-            out.extend_from_slice(&ip.octets());
+        Some(address) => {
+            put_ip(out, address.ip());
+            out.extend_from_slice(&address.port().to_le_bytes());
         }
-        Some(IpAddr::V6(ip)) => {
-            out.push(6);
-            out.extend_from_slice(&ip.octets());
-        }
-    }
-    if let Some(address) = card.address {
-        out.extend_from_slice(&address.port().to_le_bytes());
     }
     put_many(out, &card.groups, bounds::GROUPS_MAX, |out, group| {
         put_text(out, group, bounds::NAME_BYTES_MAX);

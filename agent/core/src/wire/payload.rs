@@ -1,7 +1,8 @@
 //! A payload, read field by field and written the same way: little-endian integers, texts with their length.
 use super::MessageError;
-use crate::bounds;
+use crate::{bounds, group::bus::MemberId};
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
 /// What is left of a payload.
 pub(super) struct Payload<'a> {
@@ -55,6 +56,26 @@ impl<'a> Payload<'a> {
         self.take().map(u64::from_le_bytes)
     }
 
+    /// Takes a member of the bus.
+    pub(super) fn member(&mut self) -> Result<MemberId, MessageError> {
+        Ok(MemberId { host: self.u32()?, process: self.u32()? })
+    }
+
+    /// Takes an address with its family.
+    pub(super) fn ip(&mut self) -> Result<IpAddr, MessageError> {
+        let family = self.u8()?;
+        self.ip_of(family)
+    }
+
+    /// Takes an address of this family.
+    pub(super) fn ip_of(&mut self, family: u8) -> Result<IpAddr, MessageError> {
+        match family {
+            4 => Ok(self.take::<4>()?.into()),
+            6 => Ok(self.take::<16>()?.into()),
+            code => Err(MessageError::Family { code }),
+        }
+    }
+
     /// Takes a text of one line: what a peer says ends up on terminals and in logs.
     pub(super) fn text(&mut self, field: &'static str, bytes_max: usize) -> Result<&'a str, MessageError> {
         let length = self.u16()?;
@@ -92,6 +113,26 @@ impl<'a> Payload<'a> {
 
     fn short(&self) -> MessageError {
         MessageError::Short { kind: self.kind, length: self.bytes.len() }
+    }
+}
+
+/// Writes a member of the bus.
+pub(super) fn put_member(payload: &mut Vec<u8>, member: MemberId) {
+    payload.extend_from_slice(&member.host.to_le_bytes());
+    payload.extend_from_slice(&member.process.to_le_bytes());
+}
+
+/// Writes an address with its family.
+pub(super) fn put_ip(payload: &mut Vec<u8>, address: IpAddr) {
+    match address {
+        IpAddr::V4(ip) => {
+            payload.push(4);
+            payload.extend_from_slice(&ip.octets());
+        }
+        IpAddr::V6(ip) => {
+            payload.push(6);
+            payload.extend_from_slice(&ip.octets());
+        }
     }
 }
 

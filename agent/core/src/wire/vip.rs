@@ -27,7 +27,7 @@
 use super::{
     MessageError,
     arp::Mac,
-    payload::{Payload, put_text},
+    payload::{Payload, put_ip, put_member, put_text},
 };
 use crate::{
     bounds,
@@ -238,18 +238,6 @@ impl Payload<'_> {
         }
     }
 
-    fn member(&mut self) -> Result<MemberId, MessageError> {
-        Ok(MemberId { host: self.u32()?, process: self.u32()? })
-    }
-
-    fn ip(&mut self) -> Result<IpAddr, MessageError> {
-        match self.u8()? {
-            4 => Ok(self.take::<4>()?.into()),
-            6 => Ok(self.take::<16>()?.into()),
-            code => Err(MessageError::Family { code }),
-        }
-    }
-
     fn length(&mut self, field: &'static str) -> Result<usize, MessageError> {
         let length = usize::try_from(self.u32()?).unwrap_or(usize::MAX);
         if length > bounds::VIPS_MAX { Err(MessageError::Field { field }) } else { Ok(length) }
@@ -353,22 +341,4 @@ fn put_length(out: &mut Vec<u8>, length: usize) {
 fn put_addresses(out: &mut Vec<u8>, addresses: &[IpAddr]) {
     put_length(out, addresses.len());
     addresses.iter().take(bounds::VIPS_MAX).for_each(|address| put_ip(out, *address));
-}
-
-fn put_ip(out: &mut Vec<u8>, address: IpAddr) {
-    match address {
-        IpAddr::V4(ip) => {
-            out.push(4);
-            out.extend_from_slice(&ip.octets());
-        }
-        IpAddr::V6(ip) => {
-            out.push(6);
-            out.extend_from_slice(&ip.octets());
-        }
-    }
-}
-
-fn put_member(out: &mut Vec<u8>, member: MemberId) {
-    out.extend_from_slice(&member.host.to_le_bytes());
-    out.extend_from_slice(&member.process.to_le_bytes());
 }
