@@ -30,6 +30,7 @@ pub use shared::{Link, Snapshot};
 
 use super::{ended::Ended, gate};
 use crate::sys::wake::Wake;
+pub use convoy_core::vip::Made;
 use convoy_core::{bounds, vip::Want, wire::arp::Mac};
 use crossbeam_channel::{Sender, bounded};
 use shared::{Mail, Outbox};
@@ -146,17 +147,6 @@ pub enum Event {
     Trouble(String),
     /// Who this host heard of lately on the links of the plan: address, hardware address, seconds since. With each pass.
     Neighbours(Vec<(IpAddr, Mac, u32)>),
-}
-
-/// How far an address has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Made {
-    /// Which.
-    pub address: IpAddr,
-    /// How it is now.
-    pub now: Want,
-    /// Why it is not as ordered, and what to do; the thread tries again by itself.
-    pub failed: Option<String>,
 }
 
 /// What a probe found.

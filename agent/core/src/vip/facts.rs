@@ -74,7 +74,7 @@ pub struct Made {
     pub address: IpAddr,
     /// What it is now.
     pub now: Want,
-    /// Why it is not what it was to be, for people.
+    /// Why it is not what it was to be, and what to do, for people; the driver tries again by itself.
     pub failed: Option<String>,
 }
 

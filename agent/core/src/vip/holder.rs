@@ -9,7 +9,7 @@
 //!   lost it a moment ago                        silent, so that what is under way arrives; then absent
 //!   candidate, on a device with many            silent
 //!   anything else                               absent
-//!   a doubted node's heir                       silent; held when the doubt is a suspicion and the wire is silent
+//!   a doubted node's heir                       silent; held when the node is missing and the wire is silent
 //! ```
 //! Nothing here is true before the driver says so ([`Input::Made`]).
 mod agreed;
@@ -58,6 +58,9 @@ pub struct Holder {
     /// Reports that nobody asked for, on their way.
     gathering: BTreeMap<MemberId, Gathered>,
     locals: BTreeMap<IpAddr, Local>,
+    /// No address lingers, and none is tried again, before then; none never. Looked for only when it has come: there may be
+    /// thousands, and every frame of the mesh asks when something is due.
+    locals_due: Option<Instant>,
     /// Some address goes from one node to another.
     moving: bool,
     /// Own addresses with a ghost for which nobody answers; the others are about to know.
@@ -101,6 +104,7 @@ impl Holder {
             exchange: None,
             gathering: BTreeMap::new(),
             locals,
+            locals_due: None,
             moving: false,
             opened: BTreeSet::new(),
             inquests: BTreeMap::new(),
@@ -164,7 +168,7 @@ impl Holder {
             Input::Doubt(name) => self.on_doubt(now, name, false),
             Input::Missing(name) => self.on_doubt(now, name, true),
             Input::Heard(name) => self.on_heard(now, name),
-            Input::Lease { generation, contact } => self.on_lease(now, generation, contact),
+            Input::Lease { generation, contact } => self.on_lease(generation, contact),
             Input::Link { interface, up } => self.on_link(interface, up),
             Input::Move(addresses, node) => {
                 self.say(Said::Move { node: node.into(), addresses: addresses.into() });
@@ -282,13 +286,16 @@ impl Holder {
     /// Owners changed: brings this host in line, and tells.
     fn absorb(&mut self, now: Instant, changes: &[Change]) {
         self.look_for_moves();
+        let linger_until = now + LINGER;
         for change in changes {
             let Change { address, from, to, .. } = *change;
             let own = self.own;
             let Some(local) = self.locals.get_mut(&address) else { continue };
             local.changed(now);
             if own.is_some() && from == own && to != own && local.made != Want::Absent {
-                local.linger_until = Some(now + LINGER);
+                local.linger_until = Some(linger_until);
+                let due = self.locals_due.get_or_insert(linger_until);
+                *due = linger_until.min(*due);
             }
             self.opened.remove(&address);
             self.contested.remove(&address);

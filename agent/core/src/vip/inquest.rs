@@ -79,8 +79,9 @@ const SAMPLE: usize = 8;
 const ANYONES: usize = 256;
 /// Time between two questions for an address.
 pub(super) const EVERY: Span = Span::from_ms(2);
-/// Time without an answer after which nobody answers. chosen: four questions, done when heartbeats 10 ms apart make a doubt a suspicion; a kernel answers in an interrupt, within a
-/// fraction of a millisecond on an idle host and in a few on one whose processors are all busy.
+/// Time without an answer after which nobody answers. chosen: four questions, done when a node whose heartbeats are 10 ms
+/// apart goes from doubted to missing; a kernel answers in an interrupt, within a fraction of a millisecond on an idle host
+/// and in a few on one whose processors are all busy.
 pub(super) const LASTING: Span = Span::from_ms(8);
 /// Pause before a host that answers is asked again. chosen: it falls silent when its lease ends; that is noticed soon.
 const AGAIN: Span = Span::from_ms(10);

@@ -17,7 +17,7 @@ pub struct Rules {
     pub lease: Span,
     /// Silence of this node after which others doubt it.
     pub doubt: Span,
-    /// Nodes of the cluster that must hear each other, this one included; 0 when a part alone may go on.
+    /// Nodes of the cluster that must hear each other, this one included; 1 when a part alone may go on.
     pub enough: usize,
 }
 
@@ -57,7 +57,6 @@ impl Rules {
     pub fn new(settings: &Settings, interval: Span) -> Self {
         let enough =
             (1..=settings.voters).find(|nodes| settings.is_enough(*nodes)).unwrap_or(settings.voters);
-        let enough = if settings.partition == super::Partition::EachSide { 0 } else { enough };
         Self { lease: settings.lease, doubt: Stage::Doubted.begins(interval), enough }
     }
 
@@ -118,6 +117,11 @@ impl Keeper {
     /// Returns what the cluster thread must know and does not know yet.
     pub fn poll(&mut self) -> Option<News> {
         core::mem::take(&mut self.news).then_some(News { generation: self.generation, contact: self.contact })
+    }
+
+    /// Tells whether [`poll`](Self::poll) has something.
+    pub fn has_news(&self) -> bool {
+        self.news
     }
 
     /// What [`poll`](Self::poll) returned could not be handed on.

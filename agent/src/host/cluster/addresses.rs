@@ -5,6 +5,7 @@ use super::Cluster;
 use crate::{
     host::{
         address::{self, Found, Order},
+        control::shape,
         heartbeat,
     },
     sys::wake::Wake,
@@ -12,7 +13,7 @@ use crate::{
 use convoy_core::{
     node::Input,
     time::Instant,
-    vip::{self, Event, Made, Output},
+    vip::{self, Event, Output},
     wire::vip::Neighbour,
 };
 use std::{
@@ -72,9 +73,9 @@ impl Addresses {
         self.debug.set(on);
     }
 
-    /// Tells whether this node has handed over what it had.
-    pub(super) fn has_left(&self) -> bool {
-        self.left.get()
+    /// Tells, once, that this node has handed over what it had.
+    pub(super) fn take_left(&self) -> bool {
+        self.left.take()
     }
 
     pub(super) fn carry_out(&self, output: Output) {
@@ -126,7 +127,7 @@ impl Addresses {
                 tracing::warn!(%node, count, "it fell silent and nobody answers for its addresses; they are taken over");
             }
             Event::StillAnswers { node, address, mac } => {
-                let mac = show_mac(*mac);
+                let mac = shape::vip::mac(*mac);
                 tracing::warn!(
                     %address, mac,
                     "{node} still answers for it; this node waits until nobody does: find the host with that link \
@@ -164,14 +165,7 @@ impl Cluster {
     fn take_address_event(&self, event: address::Event) {
         let feed = |input| self.mesh.feed(Input::Vip(input));
         match event {
-            address::Event::Made(made) => {
-                let made = made.into_iter().map(|made| Made {
-                    address: made.address,
-                    now: made.now,
-                    failed: made.failed,
-                });
-                feed(vip::Input::Made(made.collect()));
-            }
+            address::Event::Made(made) => feed(vip::Input::Made(made)),
             address::Event::Probed { id, found } => {
                 let (asked, answered) = match found {
                     Found::Answer { address, mac } => (true, Some((address, mac))),
@@ -184,7 +178,7 @@ impl Cluster {
                 feed(vip::Input::Probed { id, asked, answered });
             }
             address::Event::Conflict { address, mac } => {
-                let mac = show_mac(mac);
+                let mac = shape::vip::mac(mac);
                 tracing::warn!(%address, mac, "another host claims it while it is held here; see: convoy vip show");
                 self.agreed.addresses.order(Order::Announce(vec![address]));
             }
@@ -209,9 +203,4 @@ impl Cluster {
             }
         }
     }
-}
-
-/// Returns a link address as people write it.
-pub(super) fn show_mac(mac: [u8; 6]) -> String {
-    mac.map(|byte| format!("{byte:02x}")).join(":")
 }

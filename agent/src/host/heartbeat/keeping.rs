@@ -12,7 +12,6 @@ use convoy_core::{
 pub(super) struct Keeping {
     keeper: Option<Keeper>,
     lease: Option<gate::Lease>,
-    news: bool,
 }
 
 impl Keeping {
@@ -45,9 +44,7 @@ impl Keeping {
             Act::Renew(until) => lease.renew(clock + until.since(now).as_ns()),
             Act::Revoke => lease.revoke(),
         }
-        let news = keeper.poll();
-        self.news = false;
-        news
+        keeper.poll()
     }
 
     /// What [`tick`](Self::tick) returned found no room; it is returned again.
@@ -55,12 +52,11 @@ impl Keeping {
         if let Some(keeper) = &mut self.keeper {
             keeper.keep_news();
         }
-        self.news = true;
     }
 
     /// Tells whether there is something that found no room.
     pub(super) fn has_news(&self) -> bool {
-        self.news
+        self.lease.is_some() && self.keeper.as_ref().is_some_and(Keeper::has_news)
     }
 
     /// Returns when it must be renewed.

@@ -51,7 +51,6 @@ impl Holder {
         self.apply(now, exchange);
         self.drop_settled_doubts();
         self.refresh_all(now);
-        self.inquire(now);
         if merged {
             // Caches of the parts that were apart may say anything.
             self.emit(Output::Announce(Vec::new()));

@@ -37,7 +37,7 @@ impl Holder {
         self.emit(Output::Forbid);
     }
 
-    pub(super) fn on_lease(&mut self, now: Instant, generation: u64, contact: bool) {
+    pub(super) fn on_lease(&mut self, generation: u64, contact: bool) {
         if generation != self.confirm.generation && core::mem::take(&mut self.confirm.firm) {
             self.emit(Output::Event(Event::Fenced));
         }
@@ -46,7 +46,6 @@ impl Holder {
         }
         (self.confirm.generation, self.confirm.contact) = (generation, contact);
         self.ask_if_need_be();
-        self.on_time(now);
     }
 
     /// Asks all others, if this node may have anything and does not know whether it has.

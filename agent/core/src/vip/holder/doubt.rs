@@ -1,9 +1,9 @@
 //! Nodes that fell silent, and what comes here if they are dead.
 //!
 //! ```text
-//!   missing --> doubted: what comes here is put on the host, silent; the wire is asked
-//!     suspected, and the wire silent --> held here; all are told; the view follows
-//!     suspected, and the wire answers --> its host lives: the wire is asked again, until its lease has run out
+//!   doubted: what comes here is put on the host, silent; the wire is asked
+//!     missing, and the wire silent --> held here; all are told; the view follows
+//!     missing, and the wire answers --> its host lives: the wire is asked again, until its lease has run out
 //!   heard --> trusted; what was prepared is undone
 //! ```
 use super::{Holder, Output, Want};
@@ -24,11 +24,11 @@ use core::net::IpAddr;
 pub(super) struct Doubt {
     name: Arc<str>,
     since: Instant,
-    suspect: bool,
+    is_missing: bool,
     /// What comes here if it is dead.
     heir_of: BTreeSet<IpAddr>,
     /// What of it is not held here yet.
-    missing: BTreeSet<IpAddr>,
+    unheld: BTreeSet<IpAddr>,
     /// It is held here already; the others have been told and may not know yet.
     taken: bool,
     /// It said that it lives: nothing is taken before then.
@@ -43,7 +43,7 @@ pub(super) struct Contest {
 }
 
 impl Holder {
-    pub(super) fn on_doubt(&mut self, now: Instant, name: &str, suspect: bool) {
+    pub(super) fn on_doubt(&mut self, now: Instant, name: &str, is_missing: bool) {
         let Some(member) = self.table.named(name).filter(|member| self.nodes.contains(member)) else {
             return;
         };
@@ -51,7 +51,7 @@ impl Holder {
             return;
         }
         if let Some(doubt) = self.doubts.get_mut(&member) {
-            doubt.suspect |= suspect;
+            doubt.is_missing |= is_missing;
         } else {
             let heir_of =
                 self.inheritance(member).iter().map(|change| change.address).collect::<BTreeSet<_>>();
@@ -61,8 +61,9 @@ impl Holder {
             let moving = |address: &IpAddr| self.table.topics()[address].handover.is_some();
             let heir_of = heir_of.into_iter().filter(|address| !moving(address)).collect::<BTreeSet<_>>();
             let name = name.into();
-            let missing = heir_of.clone();
-            let doubt = Doubt { name, since: now, suspect, heir_of, missing, taken: false, not_before: None };
+            let unheld = heir_of.clone();
+            let doubt =
+                Doubt { name, since: now, is_missing, heir_of, unheld, taken: false, not_before: None };
             let addresses = doubt.heir_of.iter().copied().collect::<Vec<_>>();
             self.doubts.insert(member, doubt);
             self.probe(Ghost::Of(member), &addresses);
@@ -110,9 +111,9 @@ impl Holder {
         Some(if doubt.taken { Want::Held } else { Want::Silent })
     }
 
-    /// Takes over what a node had, if it is suspected and the wire is silent.
+    /// Takes over what a node had, if it is missing and the wire is silent.
     fn take_if_dead(&mut self, now: Instant, member: MemberId) {
-        let Some(doubt) = self.doubts.get(&member).filter(|doubt| doubt.suspect && !doubt.taken) else {
+        let Some(doubt) = self.doubts.get(&member).filter(|doubt| doubt.is_missing && !doubt.taken) else {
             return;
         };
         if !self.confirm.firm || doubt.not_before.is_some_and(|at| now < at) || self.exchange.is_some() {
@@ -168,7 +169,9 @@ impl Holder {
 
     fn opened(&mut self, addresses: Vec<IpAddr>) {
         self.opened.extend(addresses.iter().copied());
-        self.contested.retain(|address, _| !addresses.contains(address));
+        for address in &addresses {
+            self.contested.remove(address);
+        }
         if !addresses.is_empty() {
             self.say(Said::Opened(addresses));
         }
@@ -305,11 +308,11 @@ impl Holder {
     /// These are held now: when that is all that came here from a node that fell silent, the outage is over.
     pub(super) fn now_held(&mut self, now: Instant, held: &[IpAddr]) {
         let mut over = None;
-        for doubt in self.doubts.values_mut().filter(|doubt| doubt.taken && !doubt.missing.is_empty()) {
+        for doubt in self.doubts.values_mut().filter(|doubt| doubt.taken && !doubt.unheld.is_empty()) {
             for address in held {
-                doubt.missing.remove(address);
+                doubt.unheld.remove(address);
             }
-            if doubt.missing.is_empty() {
+            if doubt.unheld.is_empty() {
                 over = Some(over.unwrap_or(doubt.since).min(doubt.since));
             }
         }

@@ -44,8 +44,7 @@ impl Local {
 impl Holder {
     /// Returns what an address is to be on this host now.
     fn desired(&self, address: IpAddr, local: &Local) -> Want {
-        let anticipated = self.anticipated(address);
-        if let Some(want) = anticipated {
+        if let Some(want) = self.anticipated(address) {
             return want;
         }
         let topic = self.table.topics().get(&address);
@@ -104,7 +103,10 @@ impl Holder {
                     self.outputs.push_back(Output::Event(Event::Failed { address, why: why.clone() }));
                 }
                 local.failed = Some(why);
-                local.retry_at = Some(now + self.settings.retry);
+                let retry_at = now + self.settings.retry;
+                local.retry_at = Some(retry_at);
+                let due = self.locals_due.get_or_insert(retry_at);
+                *due = retry_at.min(*due);
             }
         }
         self.able(unable, false);

@@ -8,7 +8,6 @@ impl Holder {
     /// Returns when to call [`handle`](Self::handle) with [`Input::Timeout`](super::Input::Timeout) if nothing else
     /// happens.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let locals = self.locals.values().flat_map(|local| [local.linger_until, local.retry_at]).flatten();
         let led = self.leads().then(|| {
             let mature = self.view_since + self.settings.mature;
             let elect = (!self.elected && self.called == 0).then_some(mature);
@@ -17,7 +16,7 @@ impl Holder {
         let broadcast = self.broadcast_at.filter(|_| self.view.is_some());
         let leave = self.leave_by.filter(|_| !self.left);
         let rest = [led.flatten(), broadcast, leave, self.inquests_deadline()];
-        locals.chain(rest.into_iter().flatten()).min()
+        self.locals_due.into_iter().chain(rest.into_iter().flatten()).min()
     }
 
     /// Tells whether this node is the one that calls elections.
@@ -31,6 +30,14 @@ impl Holder {
         self.lead(now);
         self.broadcast(now);
         self.inquests_due(now);
+        if self.locals_due.is_some_and(|at| at <= now) {
+            self.end_lingering(now);
+        }
+        self.leave_if_done(now);
+    }
+
+    /// Addresses that have lingered go, and those that failed are tried again.
+    fn end_lingering(&mut self, now: Instant) {
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let late = self.locals.iter().filter(|(_, local)| due(local.linger_until) || due(local.retry_at));
         let late = late.map(|(address, _)| *address).collect::<Vec<IpAddr>>();
@@ -46,7 +53,8 @@ impl Holder {
             self.refresh(now, late.into_iter());
         }
         self.able(again, true);
-        self.leave_if_done(now);
+        let waits = self.locals.values().flat_map(|local| [local.linger_until, local.retry_at]);
+        self.locals_due = waits.flatten().min();
     }
 
     /// The leader's part: elections when the view is mature, then balancing.
