@@ -12,7 +12,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Version of everything in this file.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Names of maps, programs and pins. The pin of a map has the map's name, at most 15 bytes (kernel: `BPF_OBJ_NAME_LEN`).
 pub mod name {
@@ -40,9 +40,11 @@ pub const ADDRESSES_DEFAULT: usize = 16_384;
 /// Whether this node may answer for an address. What is not [`Held`](Self::Held) is silent, whatever the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It may not, although the address may be on the host.
+    /// It may not.
     Silent,
-    /// It may, while the lease lasts.
+    /// It may not, and the address is on the host: nothing that others advertise of it concerns this host's IPv6.
+    Standby,
+    /// It may, while the lease lasts; the address is on the host.
     Held,
 }
 
@@ -52,6 +54,7 @@ impl Standing {
         match self {
             Self::Silent => 0,
             Self::Held => 1,
+            Self::Standby => 2,
         }
     }
 }
@@ -78,11 +81,13 @@ pub enum Stat {
     Announcements,
     /// Of both, those dropped only because the lease had run out: the address was held.
     Lapsed,
+    /// Neighbour advertisements of others to everybody, for addresses that are on this host, kept from its IPv6.
+    Aside,
 }
 
 impl Stat {
     /// Number of counters in the `gate_stats` map.
-    pub const LEN: usize = 3;
+    pub const LEN: usize = 4;
 
     /// Returns the index in the map.
     pub const fn index(self) -> u32 {
@@ -90,6 +95,7 @@ impl Stat {
             Self::Questions => 0,
             Self::Announcements => 1,
             Self::Lapsed => 2,
+            Self::Aside => 3,
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! An address may be on the host and yet be *silent*: ARP requests and neighbour solicitations for it are dropped before
 //! the kernel would answer them, and whatever would bind it to our link address is dropped on its way out. It is answered
-//! for while it is *held* and the node's one [`Lease`] lasts. Packets that only use an address pass in any case:
+//! for while it is *held* and the node's one [`Lease`] lasts. On *standby* it is silent and on the host, and what others
+//! advertise of it is kept from IPv6, which would take a long time to find that it does not concern it. Packets that only use an address pass in any case:
 //! connections outlive a planned move.
 //!
 //! Invariants: 1. what is not managed is not touched; 2. the kernel decides alone, by its clock: an agent that stalls or
@@ -62,6 +63,8 @@ pub struct Dropped {
     pub announcements: u64,
     /// Of both, those dropped only because the lease had run out.
     pub lapsed: u64,
+    /// Neighbour advertisements of others, for addresses that are on this host, kept from its IPv6 and nobody else.
+    pub aside: u64,
 }
 
 /// The gate, loaded. Dropping it changes nothing: what is attached stays, and what is held falls silent when the lease
@@ -155,7 +158,8 @@ impl Gate {
     pub fn standing(&self, address: IpAddr) -> Option<Standing> {
         let slot = self.slots().get(&Host::new(address))?;
         let number = self.standings.load_u64(index(slot) * size_of::<u64>())?;
-        Some(if number == Standing::Held.number() { Standing::Held } else { Standing::Silent })
+        let is = |standing: &Standing| standing.number() == number;
+        Some([Standing::Held, Standing::Standby].into_iter().find(is).unwrap_or(Standing::Silent))
     }
 
     /// Returns the managed addresses, in order.
@@ -175,6 +179,7 @@ impl Gate {
             questions: stat(Stat::Questions),
             announcements: stat(Stat::Announcements),
             lapsed: stat(Stat::Lapsed),
+            aside: stat(Stat::Aside),
         }
     }
 

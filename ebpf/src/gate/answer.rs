@@ -1,4 +1,4 @@
-//! Whether this node may answer for an address now.
+//! Whether this node may answer for an address now, and whether it is on this host.
 use crate::maps::{ADDRESSES, LEASE, STANDINGS, STATS};
 use aya_ebpf::helpers::bpf_ktime_get_boot_ns;
 use convoy_common::{
@@ -10,10 +10,8 @@ use convoy_ebpf::atomic;
 /// Tells whether it may; an address that is not managed is everybody's. Counts a "no" under `stat`.
 #[inline(always)]
 pub fn is_ours_to_give(address: &Host, stat: Stat) -> bool {
-    let Some(slot) = ADDRESSES.get_ptr(address) else { return true };
-    // SAFETY: points to a live map value, and the slot of an address does not change.
-    let slot = unsafe { atomic::load32(slot) };
-    if number(STANDINGS.get_ptr(slot)) == Standing::Held.number() {
+    let Some(standing) = standing(address) else { return true };
+    if standing == Standing::Held.number() {
         // SAFETY: the helper has no obligations.
         if unsafe { bpf_ktime_get_boot_ns() } < number(LEASE.get_ptr(0)) {
             return true;
@@ -22,6 +20,26 @@ pub fn is_ours_to_give(address: &Host, stat: Stat) -> bool {
     }
     bump(stat);
     false
+}
+
+/// Tells whether a managed address is on this host; counts a "yes".
+#[inline(always)]
+pub fn is_here(address: &Host) -> bool {
+    let is_here = standing(address).is_some_and(|standing| {
+        standing == Standing::Held.number() || standing == Standing::Standby.number()
+    });
+    if is_here {
+        bump(Stat::Aside);
+    }
+    is_here
+}
+
+/// Returns the standing of an address as a number, if it is managed.
+#[inline(always)]
+fn standing(address: &Host) -> Option<u64> {
+    // SAFETY: points to a live map value, and the slot of an address does not change.
+    let slot = unsafe { atomic::load32(ADDRESSES.get_ptr(address)?) };
+    Some(number(STANDINGS.get_ptr(slot)))
 }
 
 /// Reads a number that the agent changes; there is none, and it is zero, only if the agent made the maps wrongly.

@@ -16,6 +16,14 @@ pub enum Direction {
     Out,
 }
 
+/// What a frame says about an address.
+pub enum Claim {
+    /// Who has it? In; or: it is at this host's link address. Out.
+    Wanted(Host),
+    /// It is at another host: a neighbour advertisement on its way in.
+    Elsewhere(Host),
+}
+
 /// ARP for IPv4 over Ethernet (RFC 826).
 #[repr(C)]
 struct Arp {
@@ -51,9 +59,9 @@ struct Neighbour {
     target: [u8; 16],
 }
 
-/// Returns the address that the frame asks for on its way in, or binds to a link address on its way out.
+/// Returns the address that the frame asks for or binds to a link address, if it does.
 #[inline(always)]
-pub fn claimed(ctx: &TcContext, direction: Direction) -> Option<Host> {
+pub fn claimed(ctx: &TcContext, direction: Direction) -> Option<Claim> {
     let kind = be16(ctx, TYPE_AT)?;
     match kind {
         // Each place is a constant to the verifier.
@@ -70,9 +78,9 @@ pub fn claimed(ctx: &TcContext, direction: Direction) -> Option<Host> {
 
 /// Looks into what begins at byte `AT`, an ethertype of `kind`.
 #[inline(always)]
-fn behind<const AT: usize>(ctx: &TcContext, kind: u16, direction: Direction) -> Option<Host> {
+fn behind<const AT: usize>(ctx: &TcContext, kind: u16, direction: Direction) -> Option<Claim> {
     match kind {
-        ARP => arp(ctx, AT, direction),
+        ARP => arp(ctx, AT, direction).map(Claim::Wanted),
         IPV6 => ipv6(ctx, AT, direction),
         _ => None,
     }
@@ -93,22 +101,23 @@ fn arp(ctx: &TcContext, at: usize, direction: Direction) -> Option<Host> {
 }
 
 #[inline(always)]
-fn ipv6(ctx: &TcContext, at: usize, direction: Direction) -> Option<Host> {
+fn ipv6(ctx: &TcContext, at: usize, direction: Direction) -> Option<Claim> {
     if byte(ctx, at + offset_of!(Ipv6, next))? != ICMPV6 {
         return None;
     }
     let icmp_at = at + size_of::<Ipv6>();
-    let addr = match (direction, byte(ctx, icmp_at)?) {
+    let target_at = icmp_at + offset_of!(Neighbour, target);
+    match (direction, byte(ctx, icmp_at)?) {
+        (Direction::In, ADVERTISEMENT) => Some(Claim::Elsewhere(v6(ctx, target_at)?)),
         (Direction::In, SOLICITATION) | (Direction::Out, ADVERTISEMENT) => {
-            ctx.load(icmp_at + offset_of!(Neighbour, target)).ok()?
+            Some(Claim::Wanted(v6(ctx, target_at)?))
         }
         // Their source is bound to the link address they carry.
         (Direction::Out, SOLICITATION | ROUTER_SOLICITATION) => {
-            ctx.load(at + offset_of!(Ipv6, source)).ok()?
+            Some(Claim::Wanted(v6(ctx, at + offset_of!(Ipv6, source))?))
         }
-        _ => return None,
-    };
-    Some(Host { addr })
+        _ => None,
+    }
 }
 
 /// Reads a byte of the frame: at once where it lies open, else by a call.
@@ -131,6 +140,11 @@ fn be16(ctx: &TcContext, at: usize) -> Option<u16> {
     }
     // SAFETY: the frame goes at least two bytes beyond `at`; the verifier checks it again.
     Some(u16::from_be(unsafe { ((begin + at) as *const u16).read_unaligned() }))
+}
+
+#[inline(always)]
+fn v6(ctx: &TcContext, at: usize) -> Option<Host> {
+    Some(Host { addr: ctx.load(at).ok()? })
 }
 
 #[inline(always)]

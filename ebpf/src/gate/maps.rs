@@ -9,7 +9,7 @@ use convoy_common::{
     gate::{ABI_VERSION, ADDRESSES_DEFAULT, Abi, Stat},
 };
 
-const _: () = assert!(ABI_VERSION == 1, "look at every use of these maps");
+const _: () = assert!(ABI_VERSION == 2, "look at every use of these maps");
 
 /// Memory is taken at once: an address must never be refused for want of it.
 #[btf_map(name = "gate_addresses")]

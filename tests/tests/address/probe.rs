@@ -22,9 +22,13 @@ fn a_host_whose_kernel_lives_answers_and_one_that_is_cut_off_does_not() -> Resul
     let mut one = Node::start(lab.host(1), plan(lab.host(1), both))?;
     let mut other = Node::start(lab.host(2), plan(lab.host(2), both))?;
     one.make(&both, Want::Held)?;
-    for (id, address) in (1..).zip(both) {
-        let found = probe(&mut other, id, vec![address], 30_000)?;
-        ensure!(found == Found::Answer { address, mac: mac(1) }, "{found:?}");
+    // One that is on the host, silent, is heard of as one that is not.
+    for want in [Want::Absent, Want::Silent] {
+        other.make(&both, want)?;
+        for (id, address) in (1..).zip(both) {
+            let found = probe(&mut other, id, vec![address], 30_000)?;
+            ensure!(found == Found::Answer { address, mac: mac(1) }, "{want:?}: {found:?}");
+        }
     }
     lab.cut(1)?;
     for (id, address) in (3..).zip(both) {

@@ -18,7 +18,7 @@ fn a_silent_address_is_not_answered_for_and_an_unmanaged_one_is() -> Result<()> 
     gate.lease().renew(u64::MAX);
     site.check_answered(&vips, false)?;
     ensure!(
-        gate.dropped() == Dropped { questions: 4, announcements: 0, lapsed: 0 },
+        gate.dropped() == Dropped { questions: 4, announcements: 0, lapsed: 0, aside: 0 },
         "two questions and two probes were dropped: {:?}",
         gate.dropped()
     );

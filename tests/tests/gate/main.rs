@@ -4,6 +4,7 @@
 //! question that must be answered follows the one that must not, and frames keep their order.
 mod agents;
 mod answers;
+mod aside;
 mod frames;
 mod hooks;
 mod many;

@@ -31,6 +31,7 @@ impl Thread {
 
     /// Puts an address where its next step is done, and tells if it has come to rest.
     pub(super) fn settle(&mut self, address: IpAddr) {
+        self.tell_gate(address);
         if !self.table.settle(address, &self.links) {
             return;
         }
@@ -49,6 +50,20 @@ impl Thread {
             (None, Some(_)) => format!("link {interface} is down; it follows when the link is up"),
         });
         self.outbox.made(Made { address, now, failed });
+    }
+
+    /// Tells the gate whether an address that is silent is on the host; opening and closing are other steps.
+    fn tell_gate(&mut self, address: IpAddr) {
+        let Some(entry) = self.table.get_mut(address) else { return };
+        let standby = !entry.open && !entry.found.is_empty();
+        if standby == std::mem::replace(&mut entry.standby, standby) || entry.open {
+            return;
+        }
+        let standing = if standby { Standing::Standby } else { Standing::Silent };
+        if let Err(error) = self.gate.set(&[address], standing) {
+            // As when closing; silent it is either way.
+            self.trouble(format!("cannot tell the gate that an address is on the host: {error}"));
+        }
     }
 
     /// Closes the gates that are to be closed.

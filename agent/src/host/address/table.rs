@@ -68,6 +68,8 @@ pub(super) struct Entry {
     pub(super) found: Vec<Spot>,
     /// Its gate is open.
     pub(super) open: bool,
+    /// The gate was told that it is silent and on the host.
+    pub(super) standby: bool,
     pub(super) has_hooks: bool,
     /// The hooks after plumbing were started, and those before unplumbing were not.
     pub(super) serving: bool,
@@ -276,6 +278,7 @@ impl Entry {
             want: Want::Absent,
             found: Vec::new(),
             open: false,
+            standby: false,
             has_hooks: false,
             serving: false,
             hooking: false,

@@ -67,6 +67,8 @@ pub struct HostFigures {
     pub gate_announcements: u64,
     /// Of both, those dropped only because the lease was over.
     pub gate_lapsed: u64,
+    /// Neighbour advertisements of others, for addresses that are on this host, that the gate kept from its IPv6.
+    pub gate_aside: u64,
 }
 
 /// One address.
@@ -213,6 +215,7 @@ impl From<Snapshot> for HostFigures {
             gate_questions: snapshot.gate.questions,
             gate_announcements: snapshot.gate.announcements,
             gate_lapsed: snapshot.gate.lapsed,
+            gate_aside: snapshot.gate.aside,
         }
     }
 }
