@@ -308,12 +308,19 @@ impl Holder {
 
     /// Writes the history, one record for what moved together.
     fn record(&mut self, now: Instant, changes: &[Change]) {
+        // What follows another is nobody's until that has an owner: no move by itself.
+        let lost = changes.iter().filter(|change| change.to.is_none()).map(|change| change.address);
+        let lost = lost.collect::<BTreeSet<_>>();
+        let found = changes.iter().filter(|change| change.to.is_some() && lost.contains(&change.address));
+        let found = found.map(|change| change.address).collect::<BTreeSet<_>>();
         let mut groups = BTreeMap::<_, (Change, usize)>::new();
-        for change in changes {
+        for change in changes.iter().filter(|change| change.to.is_some() || !found.contains(&change.address))
+        {
             let key = (change.from, change.to, change.cause);
             groups.entry(key).or_insert((*change, 0)).1 += 1;
         }
         for ((from, to, cause), (first, count)) in groups {
+            let outage = self.outage(from, to);
             let name = |member: MemberId| self.name(member);
             let (from, to) = (from.map(name), to.map(name));
             let record = Record {
@@ -323,7 +330,7 @@ impl Holder {
                 cause,
                 first: first.address,
                 count,
-                outage: None,
+                outage,
             };
             self.history.push(record);
             self.emit(Output::Event(Event::Moved { first, from, to, count }));

@@ -29,6 +29,8 @@ pub(super) struct Doubt {
     heir_of: BTreeSet<IpAddr>,
     /// What of it is not held here yet.
     unheld: BTreeSet<IpAddr>,
+    /// When all of it was.
+    held_at: Option<Instant>,
     /// It is held here already; the others have been told and may not know yet.
     taken: bool,
     /// It said that it lives: nothing is taken before then.
@@ -62,8 +64,8 @@ impl Holder {
             let heir_of = heir_of.into_iter().filter(|address| !moving(address)).collect::<BTreeSet<_>>();
             let name = name.into();
             let unheld = heir_of.clone();
-            let doubt =
-                Doubt { name, since: now, is_missing, heir_of, unheld, taken: false, not_before: None };
+            let (taken, held_at, not_before) = (false, None, None);
+            let doubt = Doubt { name, since: now, is_missing, heir_of, unheld, held_at, taken, not_before };
             let addresses = doubt.heir_of.iter().copied().collect::<Vec<_>>();
             self.doubts.insert(member, doubt);
             self.probe(Ghost::Of(member), &addresses);
@@ -313,6 +315,7 @@ impl Holder {
                 doubt.unheld.remove(address);
             }
             if doubt.unheld.is_empty() {
+                doubt.held_at = Some(now);
                 over = Some(over.unwrap_or(doubt.since).min(doubt.since));
             }
         }
@@ -320,6 +323,12 @@ impl Holder {
             let own = self.name(own);
             self.history.held(&own, since, now);
         }
+    }
+
+    /// Returns for how long nobody answered for what comes here, if it was all held before the members agreed on it.
+    pub(super) fn outage(&self, from: Option<MemberId>, to: Option<MemberId>) -> Option<Span> {
+        let doubt = self.doubts.get(&from?).filter(|_| to.is_some() && to == self.own)?;
+        Some(doubt.held_at?.since(doubt.since))
     }
 }
 
