@@ -1,7 +1,9 @@
 //! The pages of docs/operate, walked: what they do is done, what they show is shown.
 //!
 //! In a page, `<!-- lab: ACTION -->` says what happens to the hosts, and a block of kind `console` has commands after
-//! `mx1$ ` with what they print below. Numbers and the width of columns may differ; everything else may not.
+//! `mx1$ ` with what they print below. Numbers and the width of columns may differ, and what the line `this host: ` says
+//! of announcements and questions; everything else may not. After `<!-- lab: configure -->`, the next block is written
+//! into the configuration of every host.
 use crate::site::{BOUND, Site};
 use anyhow::{Context as _, Result, bail, ensure};
 use lab::{Signal, require, traffic::Worker, until};
@@ -35,9 +37,16 @@ fn a_partition_is_as_the_page_says() -> Result<()> {
     walk("a-partition.md", 3, &[1, 2, 3], None)
 }
 
+#[test]
+fn moving_addresses_is_as_the_page_says() -> Result<()> {
+    require!("corosync");
+    walk("moving-addresses.md", 3, &[], None)
+}
+
 /// A step of a page.
 enum Step {
     Do(String),
+    Configure(String),
     Show { host: usize, command: String, expected: Vec<String> },
 }
 
@@ -56,6 +65,7 @@ fn walk(page: &str, hosts: usize, first: &[usize], manager: Option<usize>) -> Re
             Step::Do(action) => {
                 act(&mut site, &action, &mut traffic).with_context(|| format!("{page}: {action}"))?;
             }
+            Step::Configure(text) => site.add_config(&(text + IN_A_HURRY)).context(page.to_owned())?,
             Step::Show { host, command, expected } => show(&site, host, &command, &expected, page)?,
         }
     }
@@ -65,11 +75,18 @@ fn walk(page: &str, hosts: usize, first: &[usize], manager: Option<usize>) -> Re
 fn steps(text: &str) -> Result<Vec<Step>> {
     let mut steps = Vec::new();
     let mut in_block = false;
+    let mut is_config = false;
     for line in text.lines() {
-        if let Some(action) = line.strip_prefix("<!-- lab: ") {
+        if line == "<!-- lab: configure -->" {
+            steps.push(Step::Configure(String::new()));
+            is_config = true;
+        } else if let Some(action) = line.strip_prefix("<!-- lab: ") {
             steps.push(Step::Do(action.trim_end_matches(" -->").into()));
         } else if line.starts_with("```") {
-            in_block = line == "```console";
+            is_config &= !in_block;
+            in_block = !in_block && (is_config || line == "```console");
+        } else if let (true, true, Some(Step::Configure(config))) = (in_block, is_config, steps.last_mut()) {
+            *config += &format!("{line}\n");
         } else if in_block {
             match line.split_once("$ ") {
                 Some((host, command)) if host.starts_with("mx") && !host.contains(' ') => {
@@ -96,6 +113,7 @@ fn act(site: &mut Site, action: &str, traffic: &mut Traffic) -> Result<()> {
             site.start(*host)
         }),
         "stop" => hosts.iter().try_for_each(|host| site.end(*host, Signal::TERM)),
+        "die" => hosts.iter().try_for_each(|host| site.die(*host)),
         "kill" => hosts.iter().try_for_each(|host| site.end(*host, Signal::KILL)),
         "cut" => hosts.iter().try_for_each(|host| site.lab.cut(*host)),
         "heal" => site.lab.heal(),
@@ -132,14 +150,17 @@ impl Traffic {
 fn show(site: &Site, host: usize, command: &str, expected: &[String], page: &str) -> Result<()> {
     let words = command.strip_prefix("convoy ").with_context(|| format!("{command}: not ours"))?;
     let words = words.split(' ').collect::<Vec<_>>();
-    let wanted = expected.iter().map(|line| plain(line)).filter(|line| !line.is_empty()).collect::<Vec<_>>();
+    let lines = |text: &str| {
+        let plain = text.lines().filter(|line| !line.starts_with("this host: ")).map(plain);
+        plain.filter(|line| !line.is_empty()).collect::<Vec<_>>()
+    };
+    let wanted = lines(&expected.join("\n"));
     let mut last = String::new();
     let shown = until("what the page shows", BOUND, || {
         let output = site.lab.host(host).convoy(&words)?;
         last =
             format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        let lines = last.lines().map(plain).filter(|line| !line.is_empty()).collect::<Vec<_>>();
-        Ok((lines == wanted).then_some(()))
+        Ok((lines(&last) == wanted).then_some(()))
     });
     shown.with_context(|| {
         format!("{page}: `{command}` on mx{host} prints\n{last}\ninstead of\n{}", expected.join("\n"))
@@ -166,3 +187,5 @@ fn plain(line: &str) -> String {
 }
 
 const SMTP: u16 = 25;
+/// The reader has more patience: views are acted on at once, and silence is noticed long before the bus does.
+const IN_A_HURRY: &str = "cluster {\n  bus_token = 2\n  duravip_lease = 3\n  view_mature_time = 1\n  view_balance_interval = 1\n}\n";

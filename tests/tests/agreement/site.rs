@@ -13,6 +13,9 @@ pub(crate) struct Site {
     pub(crate) agents: Vec<Option<Agent>>,
     pub(crate) lab: Lab,
     managers: Vec<usize>,
+    members: Vec<usize>,
+    /// What every host has in its configuration beside its members.
+    more: String,
     /// What hosts are called before their numbers.
     stem: &'static str,
 }
@@ -23,7 +26,9 @@ impl Site {
         let hosts = nodes + usize::from(with_manager);
         let lab = Lab::up(&LabOptions { hosts, ..LabOptions::default() })?;
         let managers = with_manager.then_some(hosts).into_iter().collect();
-        let mut site = Self { agents: (0..hosts).map(|_| None).collect(), lab, managers, stem: "mta" };
+        let agents = (0..hosts).map(|_| None).collect();
+        let members = (1..=hosts).collect();
+        let mut site = Self { agents, lab, managers, members, more: String::new(), stem: "mta" };
         for host in 1..=hosts {
             site.lab.host(host).write_config(&site.lab.host(host).bus_config())?;
             site.start(host)?;
@@ -36,7 +41,8 @@ impl Site {
     pub(crate) fn prepare(hosts: usize, first: &[usize], manager: Option<usize>) -> Result<Self> {
         let lab = Lab::up(&LabOptions { hosts, ..LabOptions::default() })?;
         let agents = (0..hosts).map(|_| None).collect();
-        let mut site = Self { agents, lab, managers: manager.into_iter().collect(), stem: "mx" };
+        let (managers, members) = (manager.into_iter().collect(), Vec::new());
+        let mut site = Self { agents, lab, managers, members, more: String::new(), stem: "mx" };
         site.set_peers(first)?;
         for &host in first {
             site.start(host)?;
@@ -49,15 +55,26 @@ impl Site {
 
     /// Writes on every host that these are the members, and has those that run reload.
     pub(crate) fn set_peers(&mut self, members: &[usize]) -> Result<()> {
+        self.members = members.to_vec();
+        self.configure()
+    }
+
+    /// Writes this into the configuration of every host too, and has those that run reload.
+    pub(crate) fn add_config(&mut self, text: &str) -> Result<()> {
+        self.more += text;
+        self.configure()
+    }
+
+    fn configure(&mut self) -> Result<()> {
         for host in 1..=self.agents.len() {
             let place = self.lab.host(host);
             let is_other = |line: &str| {
                 let named = |n: usize| line.trim_start().starts_with(&format!("mta{n} ="));
-                (1..=self.agents.len()).any(|n| named(n) && !members.contains(&n))
+                (1..=self.agents.len()).any(|n| named(n) && !self.members.contains(&n))
             };
             let config = place.bus_config();
             let lines = config.lines().filter(|line| !is_other(line)).collect::<Vec<_>>().join("\n");
-            place.write_config(&(lines.replace("mta", self.stem) + "\n"))?;
+            place.write_config(&(lines.replace("mta", self.stem) + "\n" + &self.more))?;
             if let Some(agent) = &mut self.agents[host - 1] {
                 agent.process().kill(Signal::HUP)?;
                 agent.wait_notified("RELOADING=1", BOUND)?;
@@ -75,6 +92,15 @@ impl Site {
     pub(crate) fn end(&mut self, host: usize, signal: Signal) -> Result<()> {
         let mut agent = self.agents[host - 1].take().context("no daemon runs there")?;
         agent.process().kill(signal)?;
+        agent.process().wait(BOUND)?;
+        Ok(())
+    }
+
+    /// Ends a host whole: nothing of it is heard any more, and nothing runs on it.
+    pub(crate) fn die(&mut self, host: usize) -> Result<()> {
+        let mut agent = self.agents[host - 1].take().context("no daemon runs there")?;
+        self.lab.cut(host)?;
+        self.lab.host(host).kill_all()?;
         agent.process().wait(BOUND)?;
         Ok(())
     }
