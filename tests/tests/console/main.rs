@@ -1,6 +1,7 @@
 //! The console against real daemons: its endpoints, who may do what there, and the texts of the reference.
 mod authorization;
 mod endpoints;
+mod neighbours;
 mod prompt;
 mod texts;
 
