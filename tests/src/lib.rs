@@ -19,6 +19,7 @@ pub mod bus;
 pub mod bus_model;
 mod cgroup;
 pub mod conformance;
+mod ear;
 mod guard;
 mod host;
 mod lab;
@@ -36,6 +37,7 @@ pub mod witness;
 
 pub use agent::{Agent, Binaries, Entry};
 pub use cgroup::{Cgroup, cgroup2_root};
+pub use ear::{Ear, Said};
 pub use guard::{Kept, interrupted};
 pub use host::Host;
 pub use lab::{Lab, LabOptions};

@@ -1,8 +1,9 @@
 //! What others do to the addresses and links of a host, and what becomes of it.
-use crate::site::{Ear, Node, V4, V6, ip, lab, line, plan, run_ip, until_there};
+use crate::site::{Node, V4, V6, ip, lab, line, plan, run_ip, until_there};
 use anyhow::{Result, ensure};
 use convoy_agent::host::address::{Event, Order};
 use convoy_core::vip::Want;
+use lab::Ear;
 use std::time::Instant;
 
 #[test]

@@ -1,8 +1,9 @@
 //! Thousands of addresses. `CONVOY_VIPS` says how many, for figures; each test prints how long its steps took.
-use crate::site::{BOUND, Ear, Node, ip, lab, mac, plan};
+use crate::site::{BOUND, Node, ip, lab, mac, plan};
 use anyhow::{Context as _, Result, ensure};
 use convoy_agent::host::address::{Event, Found, Order};
 use convoy_core::vip::Want;
+use lab::Ear;
 use std::{
     collections::BTreeSet,
     env,

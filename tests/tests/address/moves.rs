@@ -1,10 +1,11 @@
 //! An address comes, is held, and goes to another host.
 use crate::site::{
-    BOUND, Ear, Node, V4, V6, add_link, ip, knock, lab, line, mac, plan, run_ip, until_cached, until_there,
+    BOUND, Node, V4, V6, add_link, ip, knock, lab, line, mac, plan, run_ip, until_cached, until_there,
 };
 use anyhow::{Result, ensure};
 use convoy_agent::host::address::{Event, Found, Order};
 use convoy_core::vip::Want;
+use lab::Ear;
 use std::{net::IpAddr, time::Duration};
 
 /// Asks the wire from a node, and returns whether somebody answered.

@@ -26,8 +26,6 @@ use std::{
 
 /// Longest time a condition may take.
 pub(crate) const BOUND: Duration = Duration::from_secs(30);
-/// Room for what is said to an ear: 30 000 frames.
-const EAR_BYTES: usize = 32 << 20;
 /// A managed address of each family.
 pub(crate) const V4: &str = "10.77.0.100";
 pub(crate) const V6: &str = "fd77::1:100";
@@ -189,78 +187,4 @@ pub(crate) fn until_cached(lab: &Lab, address: IpAddr, number: u8) -> Result<()>
     lab::until(&format!("{address} at {number} in the client's cache"), BOUND, || {
         Ok(run_ip(lab.client(), &format!("neigh show to {address}"))?.contains(&wanted).then_some(()))
     })
-}
-
-/// Something that a station said of an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Said {
-    pub(crate) address: IpAddr,
-    pub(crate) mac: Mac,
-    /// To everybody, else to the listener alone.
-    pub(crate) to_all: bool,
-}
-
-/// A raw socket that hears what stations say.
-pub(crate) struct Ear(Box<dyn DataLinkReceiver>);
-
-impl Ear {
-    pub(crate) fn open(place: &lab::Place, interface: &str) -> Result<Self> {
-        let channel = place.inside(|| {
-            // Its own buffer holds some hundred frames, fewer than a burst on a busy machine.
-            let socket = packet::open(&[])?;
-            rustix::net::sockopt::set_socket_recv_buffer_size_force(&socket, EAR_BYTES)?;
-            let config = Config {
-                read_timeout: Some(Duration::from_secs(1)),
-                promiscuous: false,
-                socket_fd: Some(socket.into_raw_fd()),
-                ..Config::default()
-            };
-            let found = pnet_datalink::interfaces().into_iter().find(|found| found.name == interface);
-            let found = found.with_context(|| format!("no interface {interface}"))?;
-            Ok::<_, anyhow::Error>(pnet_datalink::channel(&found, config)?)
-        })??;
-        match channel {
-            Channel::Ethernet(_, receiver) => Ok(Self(receiver)),
-            _ => Err(anyhow!("no Ethernet on {interface}")),
-        }
-    }
-
-    /// Returns what is said next about any address.
-    pub(crate) fn next(&mut self) -> Result<Said> {
-        let end = Instant::now() + BOUND;
-        loop {
-            match self.0.next() {
-                Ok(frame) => {
-                    if let Some(said) = said(frame) {
-                        return Ok(said);
-                    }
-                }
-                Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
-                Err(error) => return Err(error.into()),
-            }
-            ensure!(Instant::now() < end, "nothing was said");
-        }
-    }
-
-    /// Waits until this address was said to be at a place with this number.
-    pub(crate) fn until_said(&mut self, address: IpAddr, number: u8) -> Result<Said> {
-        let end = Instant::now() + BOUND;
-        loop {
-            let said = self.next()?;
-            if (said.address, said.mac) == (address, mac(number)) {
-                return Ok(said);
-            }
-            ensure!(Instant::now() < end, "nobody said that {address} is at {number}");
-        }
-    }
-}
-
-fn said(frame: &[u8]) -> Option<Said> {
-    let to_all = frame.first()? & 1 == 1;
-    if let Ok(arp) = Arp::parse(frame) {
-        return Some(Said { address: arp.sender.into(), mac: arp.sender_mac, to_all });
-    }
-    let ndp = Ndp::parse(frame).ok()?;
-    let Message::Advertisement { .. } = ndp.message else { return None };
-    Some(Said { address: ndp.target.into(), mac: ndp.mac?, to_all })
 }

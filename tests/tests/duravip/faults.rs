@@ -10,10 +10,7 @@ fn options() -> VipOptions {
 #[test]
 fn a_host_that_dies_is_taken_over_and_comes_back() -> Result<()> {
     let mut site = Site::up(&options())?;
-    site.lab.cut(1)?;
-    site.lab.host(1).cgroup().kill()?;
-    site.process(1)?.wait(BOUND)?;
-    site.agents[0] = None;
+    site.die(1)?;
     site.wait_until_held(&[2, 3])?;
     // As after a start of the host: nothing of the dead one is left on it.
     for address in site.plumbed(1)? {

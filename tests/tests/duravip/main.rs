@@ -4,3 +4,4 @@ mod faults;
 mod moves;
 mod site;
 mod stalls;
+mod told;

@@ -35,19 +35,10 @@ pub(crate) fn addresses(count: u8) -> Vec<IpAddr> {
 impl Site {
     /// Brings up three nodes that offer these, and returns when each has an owner that answers.
     pub(crate) fn up(options: &VipOptions) -> Result<Self> {
-        let lab = Lab::up(&LabOptions { hosts: 3, ..LabOptions::default() })?;
-        for network in ["10.78.0.0/16", "fd78::/64"] {
-            let output =
-                lab.client().launch("ip").args(["route", "add", network, "dev", "eth0"]).run(BOUND)?;
-            ensure!(output.status.success(), "route: {}", String::from_utf8_lossy(&output.stderr));
-        }
-        let witness = Witness::start(lab.client(), &options.addresses, 64, Duration::from_millis(2))?;
-        let agents = (0..3).map(|_| None).collect();
-        let mut site = Self { agents, addresses: options.addresses.clone(), witness: Some(witness), lab };
-        for host in 1..=3 {
-            site.lab.host(host).write_config(&site.lab.host(host).vip_config(options))?;
-            site.start(host)?;
-        }
+        let mut site = Self::prepare(options)?;
+        let asked = Witness::start(site.lab.client(), &options.addresses, 64, Duration::from_millis(2))?;
+        site.witness = Some(asked);
+        site.start_all()?;
         until("even loads", BOUND, || {
             let loads = site.loads(1)?;
             let load = |host: usize| loads.get(site.lab.host(host).name()).copied().unwrap_or(0);
@@ -59,6 +50,25 @@ impl Site {
         Ok(site)
     }
 
+    /// Prepares three hosts that offer these. Nothing runs yet, and nobody asks anything.
+    pub(crate) fn prepare(options: &VipOptions) -> Result<Self> {
+        let lab = Lab::up(&LabOptions { hosts: 3, ..LabOptions::default() })?;
+        for network in ["10.78.0.0/16", "fd78::/64"] {
+            let output =
+                lab.client().launch("ip").args(["route", "add", network, "dev", "eth0"]).run(BOUND)?;
+            ensure!(output.status.success(), "route: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        for host in lab.hosts() {
+            host.write_config(&host.vip_config(options))?;
+        }
+        let agents = (0..3).map(|_| None).collect();
+        Ok(Self { agents, addresses: options.addresses.clone(), witness: None, lab })
+    }
+
+    pub(crate) fn start_all(&mut self) -> Result<()> {
+        (1..=3).try_for_each(|host| self.start(host))
+    }
+
     pub(crate) fn start(&mut self, host: usize) -> Result<()> {
         let place: &Host = self.lab.host(host);
         let mut agent = place.spawn_agent(place.convoyd()?.own_run())?;
@@ -67,8 +77,21 @@ impl Site {
         Ok(())
     }
 
+    pub(crate) fn agent(&mut self, host: usize) -> Result<&mut Agent> {
+        self.agents[host - 1].as_mut().context("no daemon runs there")
+    }
+
     pub(crate) fn process(&mut self, host: usize) -> Result<&mut Process> {
-        Ok(self.agents[host - 1].as_mut().context("no daemon runs there")?.process())
+        Ok(self.agent(host)?.process())
+    }
+
+    /// Ends a host whole: nothing of it is heard any more, and nothing runs on it.
+    pub(crate) fn die(&mut self, host: usize) -> Result<()> {
+        self.lab.cut(host)?;
+        self.lab.host(host).kill_all()?;
+        self.process(host)?.wait(BOUND)?;
+        self.agents[host - 1] = None;
+        Ok(())
     }
 
     /// Ends a host's daemon and waits for it.
