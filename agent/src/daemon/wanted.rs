@@ -161,6 +161,7 @@ const PARTS: &[Part] = &[
     live!("duravip_weight", plan.node.vips.weight),
     live!("arp_all_hosts", addresses.arp_all_hosts, plan.node.vips.share_neighbours),
     live!("if_check_interval", plan.node.vips.retry, addresses.check),
+    live!("if_down_limit", addresses.down_limit),
     live!("view_balance_interval", plan.node.vips.balance_interval),
     live!("view_broadcast_interval", plan.node.vips.broadcast),
     live!("view_mature_time", plan.node.vips.mature),

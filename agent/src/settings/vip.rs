@@ -43,6 +43,8 @@ pub struct Vips {
     pub broadcast: Option<Span>,
     /// Time between two comparisons with the interfaces.
     pub check: Span,
+    /// Removals by others within that time after which an address is not put back before it is over.
+    pub down_limit: u32,
     /// Whether moves are told to all hosts of the segment.
     pub arp_all_hosts: bool,
     /// Time between two announcements of everything held; none is never.
@@ -73,6 +75,7 @@ pub(super) fn read(scopes: &Scopes, cluster: &View<'_>) -> Vips {
         balance_set: cluster.number("duravip_balance_set_size"),
         broadcast: some(cluster.span("view_broadcast_interval")),
         check: cluster.span("if_check_interval"),
+        down_limit: cluster.number("if_down_limit"),
         arp_all_hosts: cluster.bool("arp_all_hosts"),
         refresh: some(cluster.span("duravip_refresh")),
         hook_up: set("duravip_hook_up"),
@@ -134,6 +137,7 @@ impl Settings {
             arp_all_hosts: vips.arp_all_hosts,
             refresh: vips.refresh.map(duration),
             check: duration(vips.check),
+            down_limit: vips.down_limit,
             hooks: self
                 .managed(role)
                 .map(|(address, _)| hooks(address))
@@ -222,6 +226,7 @@ mod tests {
             balance_set: 1,
             broadcast: None,
             check: Span::from_secs(30),
+            down_limit: 4,
             arp_all_hosts: true,
             refresh: Some(Span::from_secs(300)),
             hook_up: None,

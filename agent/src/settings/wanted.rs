@@ -192,6 +192,7 @@ mod tests {
         ("cluster { duravip_refresh = 9 }", "duravip_refresh", Live::Yes),
         ("cluster { duravip_weight = 9 }", "duravip_weight", Live::Yes),
         ("cluster { if_check_interval = 9 }", "if_check_interval", Live::Yes),
+        ("cluster { if_down_limit = 9 }", "if_down_limit", Live::Yes),
         ("cluster { view_balance_interval = 9 }", "view_balance_interval", Live::Yes),
         ("cluster { view_broadcast_interval = 9 }", "view_broadcast_interval", Live::Yes),
         ("cluster { view_mature_time = 9 }", "view_mature_time", Live::Yes),
