@@ -156,6 +156,7 @@ const PARTS: &[Part] = &[
     ),
     live!("duravip_balance_set_size", plan.node.vips.balance_set),
     live!("duravip_lease", plan.node.vips.lease),
+    live!("duravip_balance_by", plan.node.vips.balance_by),
     live!("duravip_partition", plan.node.vips.partition),
     live!("duravip_refresh", addresses.refresh),
     live!("duravip_weight", plan.node.vips.weight),

@@ -10,7 +10,7 @@ use convoy_core::{
     },
     group::view::Role,
     time::Span,
-    vip::{self, Offered, Partition},
+    vip::{self, Balance, Offered, Partition},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -39,6 +39,8 @@ pub struct Vips {
     pub balance_interval: Span,
     /// Addresses moved in one step of that.
     pub balance_set: u32,
+    /// By what loads are evened.
+    pub balance_by: Balance,
     /// Time between two announcements of the offer without a reason; none is never.
     pub broadcast: Option<Span>,
     /// Time between two comparisons with the interfaces.
@@ -73,6 +75,10 @@ pub(super) fn read(scopes: &Scopes, cluster: &View<'_>) -> Vips {
         mature: cluster.span("view_mature_time"),
         balance_interval: cluster.span("view_balance_interval"),
         balance_set: cluster.number("duravip_balance_set_size"),
+        balance_by: match cluster.text("duravip_balance_by").as_deref() {
+            Some("connections") => Balance::Connections,
+            _ => Balance::Addresses,
+        },
         broadcast: some(cluster.span("view_broadcast_interval")),
         check: cluster.span("if_check_interval"),
         down_limit: cluster.number("if_down_limit"),
@@ -116,6 +122,7 @@ impl Settings {
             mature: vips.mature,
             balance_interval: vips.balance_interval,
             balance_set: vips.balance_set,
+            balance_by: vips.balance_by,
             broadcast: vips.broadcast,
             retry: vips.check,
             share_neighbours: !vips.arp_all_hosts,
@@ -224,6 +231,7 @@ mod tests {
             mature: Span::from_secs(5),
             balance_interval: Span::from_secs(10),
             balance_set: 1,
+            balance_by: Balance::Addresses,
             broadcast: None,
             check: Span::from_secs(30),
             down_limit: 4,

@@ -188,6 +188,7 @@ mod tests {
         ("cluster { arp_all_hosts = false }", "arp_all_hosts", Live::Yes),
         ("cluster { duravip_balance_set_size = 9 }", "duravip_balance_set_size", Live::Yes),
         ("cluster { duravip_lease = 1 }", "duravip_lease", Live::Yes),
+        ("cluster { duravip_balance_by = connections }", "duravip_balance_by", Live::Yes),
         ("cluster { duravip_partition = each_side }", "duravip_partition", Live::Yes),
         ("cluster { duravip_refresh = 9 }", "duravip_refresh", Live::Yes),
         ("cluster { duravip_weight = 9 }", "duravip_weight", Live::Yes),

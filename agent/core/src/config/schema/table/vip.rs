@@ -144,6 +144,14 @@ pub(super) const OPTIONS: &[Row] = &[
     .ours(),
     Row::new(
         CLUSTER,
+        "duravip_balance_by",
+        Kind::Choice(&["addresses", "connections"]),
+        "What is evened among the nodes, every `view_balance_interval`: the addresses that each has, or the connections.",
+    )
+    .default("addresses")
+    .ours(),
+    Row::new(
+        CLUSTER,
         "duravip_standby_above",
         Kind::Int(&[(0, VIPS_MAX)]),
         "With more managed addresses than this on an interface, the node keeps all of them there, those of others silent.",
