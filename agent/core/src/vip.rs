@@ -32,7 +32,7 @@ pub use facts::{Event, Input, Made, Output};
 pub use history::{History, Record};
 pub use holder::{Candidate, Holder, Row, State};
 pub use offer::{Offer, Offered};
-pub use settings::{Partition, Settings};
+pub use settings::{Balance, Partition, Settings};
 pub use table::{Cause, Change, Claim, Seat, Table};
 pub use topic::{Ghost, Handover, Phase, Safety, Topic};
 

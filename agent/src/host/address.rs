@@ -64,6 +64,8 @@ pub struct Plan {
     pub refresh: Option<Duration>,
     /// Time between two passes that compare the host with what is wanted.
     pub check: Duration,
+    /// Removals of an address by others, within the time between two passes, after which it is not put back at once.
+    pub down_limit: u32,
     /// What runs when an address comes and goes.
     pub hooks: Hooks,
     /// Directory of the gate's pins. Not changed by a reload.

@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 const OPTIONS: &[&str] = &[
     "cluster_group",
     "control_group",
+    "duravip_balance_by",
     "duravip_balance_set_size",
     "duravip_lease",
     "duravip_partition",

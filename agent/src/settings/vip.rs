@@ -10,7 +10,7 @@ use convoy_core::{
     },
     group::view::Role,
     time::Span,
-    vip::{self, Offered, Partition},
+    vip::{self, Balance, Offered, Partition},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -39,10 +39,14 @@ pub struct Vips {
     pub balance_interval: Span,
     /// Addresses moved in one step of that.
     pub balance_set: u32,
+    /// By what loads are evened.
+    pub balance_by: Balance,
     /// Time between two announcements of the offer without a reason; none is never.
     pub broadcast: Option<Span>,
     /// Time between two comparisons with the interfaces.
     pub check: Span,
+    /// Removals by others within that time after which an address is not put back before it is over.
+    pub down_limit: u32,
     /// Whether moves are told to all hosts of the segment.
     pub arp_all_hosts: bool,
     /// Time between two announcements of everything held; none is never.
@@ -71,8 +75,13 @@ pub(super) fn read(scopes: &Scopes, cluster: &View<'_>) -> Vips {
         mature: cluster.span("view_mature_time"),
         balance_interval: cluster.span("view_balance_interval"),
         balance_set: cluster.number("duravip_balance_set_size"),
+        balance_by: match cluster.text("duravip_balance_by").as_deref() {
+            Some("connections") => Balance::Connections,
+            _ => Balance::Addresses,
+        },
         broadcast: some(cluster.span("view_broadcast_interval")),
         check: cluster.span("if_check_interval"),
+        down_limit: cluster.number("if_down_limit"),
         arp_all_hosts: cluster.bool("arp_all_hosts"),
         refresh: some(cluster.span("duravip_refresh")),
         hook_up: set("duravip_hook_up"),
@@ -113,6 +122,7 @@ impl Settings {
             mature: vips.mature,
             balance_interval: vips.balance_interval,
             balance_set: vips.balance_set,
+            balance_by: vips.balance_by,
             broadcast: vips.broadcast,
             retry: vips.check,
             share_neighbours: !vips.arp_all_hosts,
@@ -134,6 +144,7 @@ impl Settings {
             arp_all_hosts: vips.arp_all_hosts,
             refresh: vips.refresh.map(duration),
             check: duration(vips.check),
+            down_limit: vips.down_limit,
             hooks: self
                 .managed(role)
                 .map(|(address, _)| hooks(address))
@@ -220,8 +231,10 @@ mod tests {
             mature: Span::from_secs(5),
             balance_interval: Span::from_secs(10),
             balance_set: 1,
+            balance_by: Balance::Addresses,
             broadcast: None,
             check: Span::from_secs(30),
+            down_limit: 4,
             arp_all_hosts: true,
             refresh: Some(Span::from_secs(300)),
             hook_up: None,

@@ -1,10 +1,10 @@
 //! What others do to the addresses and links of a host, and what becomes of it.
 use crate::site::{Node, V4, V6, ip, lab, line, plan, run_ip, until_there};
 use anyhow::{Result, ensure};
-use convoy_agent::host::address::{Event, Order};
+use convoy_agent::host::address::{Event, Order, Plan};
 use convoy_core::vip::Want;
 use lab::Ear;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[test]
 fn an_address_that_somebody_deletes_is_back_and_announced() -> Result<()> {
@@ -25,6 +25,33 @@ fn an_address_that_somebody_deletes_is_back_and_announced() -> Result<()> {
         ensure!(line(lab.host(1), address)?.is_some());
         ear.until_said(address, 1)?;
     }
+    Ok(())
+}
+
+#[test]
+fn an_address_that_somebody_deletes_again_and_again_is_given_up_for_a_while() -> Result<()> {
+    lab::require!();
+    let lab = lab(1)?;
+    let address = ip(V4);
+    let mut node = Node::start(
+        lab.host(1),
+        Plan { down_limit: 2, check: Duration::from_secs(5), ..plan(lab.host(1), [address]) },
+    )?;
+    node.make(&[address], Want::Held)?;
+    for time in 1..=3 {
+        run_ip(lab.host(1), &format!("addr del {V4}/32 dev eth0"))?;
+        node.event("vanished", |event| (*event == Event::Vanished { address }).then_some(()))?;
+        if time < 3 {
+            node.event("restored", |event| (*event == Event::Restored { address }).then_some(()))?;
+        }
+    }
+    let why = node.event("that it is given up", |event| match event {
+        Event::Made(made) => made.iter().find(|made| made.now == Want::Absent)?.failed.clone(),
+        _ => None,
+    })?;
+    ensure!(why.contains("removed from eth0 3 times") && why.contains("if_down_limit"), "{why}");
+    node.event("restored", |event| (*event == Event::Restored { address }).then_some(()))?;
+    ensure!(line(lab.host(1), address)?.is_some());
     Ok(())
 }
 

@@ -62,6 +62,7 @@ pub(crate) fn plan(host: &Host, managed: impl IntoIterator<Item = IpAddr>) -> Pl
         arp_all_hosts: true,
         refresh: None,
         check: Duration::from_secs(30),
+        down_limit: 4,
         hooks: Hooks::new(),
         bpffs: host.bpffs_dir().join("gate"),
     }

@@ -1,7 +1,9 @@
 //! Managed addresses on real kernels and real corosyncs, with a witness on the segment: moves, deaths, stalls, cuts.
 mod commands;
+mod connections;
 mod faults;
 mod moves;
 mod site;
 mod stalls;
 mod told;
+mod two;

@@ -19,6 +19,8 @@ pub(crate) struct Site {
     // Before the lab, which takes their places down.
     pub(crate) agents: Vec<Option<Agent>>,
     pub(crate) addresses: Vec<IpAddr>,
+    /// The first hosts are nodes, the others managers.
+    nodes: usize,
     witness: Option<Witness>,
     pub(crate) lab: Lab,
 }
@@ -35,18 +37,24 @@ pub(crate) fn addresses(count: u8) -> Vec<IpAddr> {
 impl Site {
     /// Brings up three nodes that offer these, and returns when each has an owner that answers.
     pub(crate) fn up(options: &VipOptions) -> Result<Self> {
+        Self::up_with(options, 3)
+    }
+
+    /// The same with so many nodes; the rest of the three hosts are managers.
+    pub(crate) fn up_with(options: &VipOptions, nodes: usize) -> Result<Self> {
         let mut site = Self::prepare(options)?;
+        site.nodes = nodes;
         let asked = Witness::start(site.lab.client(), &options.addresses, 64, Duration::from_millis(2))?;
         site.witness = Some(asked);
         site.start_all()?;
         until("even loads", BOUND, || {
             let loads = site.loads(1)?;
             let load = |host: usize| loads.get(site.lab.host(host).name()).copied().unwrap_or(0);
-            let loads = [1, 2, 3].map(load);
+            let loads = (1..=nodes).map(load).collect::<Vec<_>>();
             let even = loads.iter().max() <= loads.iter().min().map(|least| least + 1).as_ref();
             Ok((even || options.preference.is_some()).then_some(()))
         })?;
-        site.wait_until_held(&[1, 2, 3])?;
+        site.wait_until_held(&(1..=nodes).collect::<Vec<_>>())?;
         Ok(site)
     }
 
@@ -62,7 +70,7 @@ impl Site {
             host.write_config(&host.vip_config(options))?;
         }
         let agents = (0..3).map(|_| None).collect();
-        Ok(Self { agents, addresses: options.addresses.clone(), witness: None, lab })
+        Ok(Self { agents, nodes: 3, addresses: options.addresses.clone(), witness: None, lab })
     }
 
     pub(crate) fn start_all(&mut self) -> Result<()> {
@@ -71,7 +79,11 @@ impl Site {
 
     pub(crate) fn start(&mut self, host: usize) -> Result<()> {
         let place: &Host = self.lab.host(host);
-        let mut agent = place.spawn_agent(place.convoyd()?.own_run())?;
+        let mut launch = place.convoyd()?.own_run();
+        if host > self.nodes {
+            launch = launch.args(["--role", "manager"]);
+        }
+        let mut agent = place.spawn_agent(launch)?;
         agent.wait_notified("READY=1", BOUND)?;
         self.agents[host - 1] = Some(agent);
         Ok(())

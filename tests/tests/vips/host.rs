@@ -31,9 +31,17 @@ pub(super) const BEAT: Span = Span::from_ms(10);
 #[derive(Clone, Debug)]
 pub(super) struct Site {
     pub(super) hosts: usize,
+    /// The last of them is a manager: it has a vote and no addresses.
+    pub(super) manager: bool,
     pub(super) addresses: usize,
     pub(super) standby: bool,
     pub(super) settings: Settings,
+}
+
+impl Site {
+    pub(super) fn is_manager(&self, number: usize) -> bool {
+        self.manager && number + 1 == self.hosts
+    }
 }
 
 /// A question on the wire.
@@ -83,9 +91,9 @@ pub(super) fn address(number: usize) -> IpAddr {
     Ipv4Addr::from(0xc000_0201 + number).into()
 }
 
-fn card(number: usize, life: u64) -> Card {
+fn card(site: &Site, number: usize, life: u64) -> Card {
     Card {
-        role: Role::Node,
+        role: if site.is_manager(number) { Role::Manager } else { Role::Node },
         incarnation: life,
         name: name(number),
         subcluster: "default".into(),
@@ -98,7 +106,7 @@ fn card(number: usize, life: u64) -> Card {
 
 /// Each address is offered by most hosts, some are preferred somewhere, one follows another.
 fn settings(site: &Site, number: usize) -> Settings {
-    let offers = |at: usize| site.hosts < 3 || (at + number) % 7 != 6;
+    let offers = |at: usize| !site.is_manager(number) && (site.hosts < 3 || (at + number) % 7 != 6);
     let offered = (0..site.addresses).filter(|at| offers(*at)).map(|at| Offered {
         address: address(at),
         bindings: [format!("b{at}").into()].into(),
@@ -125,7 +133,7 @@ impl Host {
             keeper: Keeper::new(Rules::new(&settings, BEAT)),
             allowed: 0,
             holder: Holder::new(settings, now),
-            membership: Membership::new(card(number, 1)),
+            membership: Membership::new(card(site, number, 1)),
             bus,
             unsent: VecDeque::new(),
             orders: VecDeque::new(),
@@ -143,7 +151,7 @@ impl Host {
         let kernel = std::mem::take(&mut self.kernel);
         let (life, takeovers) = (self.life + 1, self.takeovers);
         *self = Self::new(site, self.number, world, now);
-        self.membership = Membership::new(card(self.number, life));
+        self.membership = Membership::new(card(site, self.number, life));
         (self.life, self.takeovers) = (life, takeovers);
         self.kernel = Kernel { up: true, addresses: BTreeMap::new(), ..kernel };
         self.kernel.lease = Instant::default();

@@ -3,7 +3,7 @@ use super::{Event, Node, Output};
 use crate::{
     time::Instant,
     vip::{self, Holder},
-    wire::{Agreed, vip::Said},
+    wire::{Agreed, Object, vip::Said},
 };
 
 impl Node {
@@ -18,9 +18,29 @@ impl Node {
     }
 
     pub(super) fn tick_vips(&mut self, now: Instant) {
-        if self.vips.next_deadline().is_some_and(|at| at <= now) {
-            self.vips.handle(now, vip::Input::Timeout);
+        if self.vips.next_deadline().is_none_or(|at| at > now) {
+            return;
         }
+        let input = if self.vips.counts_connections(now) {
+            let seats = self.vips.table().seats();
+            let connections = seats.iter().map(|(member, seat)| (*member, self.connections(&seat.name)));
+            vip::Input::Connections(connections.collect())
+        } else {
+            vip::Input::Timeout
+        };
+        self.vips.handle(now, input);
+    }
+
+    /// Returns the connections that a node has now, as far as this one knows.
+    fn connections(&self, name: &str) -> u64 {
+        let of = |object: Object| {
+            let replica = self.replica(object);
+            if name.eq_ignore_ascii_case(&self.settings.name) {
+                return Some(replica.own().sum().current);
+            }
+            Some(replica.view(name)?.sum().current)
+        };
+        Object::ALL.into_iter().filter_map(of).fold(0, u64::saturating_add)
     }
 
     /// Takes what the holder wants.
@@ -37,7 +57,11 @@ impl Node {
     fn say_of_vips(&mut self, said: Said) {
         let again = match &said {
             Said::Part(part) => part.epoch == 0,
-            Said::Move { .. } | Said::Neighbours(_) | Said::Drain { .. } | Said::Balance { .. } => true,
+            Said::Move { .. }
+            | Said::Drain { .. }
+            | Said::Balance { .. }
+            | Said::Relieve { .. }
+            | Said::Neighbours(_) => true,
             _ => false,
         };
         let message = Agreed::Vip(said).emit();

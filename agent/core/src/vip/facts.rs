@@ -63,6 +63,10 @@ pub enum Input<'a> {
     Reload(Box<Settings>),
     /// The node is to leave: it hands over what it has, then [`Output::Left`].
     Leave,
+    /// The connections that each node has now, for the leader, when [`Holder::counts_connections`] says so.
+    ///
+    /// [`Holder::counts_connections`]: super::Holder::counts_connections
+    Connections(Vec<(MemberId, u64)>),
     /// Nothing happened until [`Holder::next_deadline`](super::Holder::next_deadline).
     Timeout,
 }

@@ -16,6 +16,7 @@ mod agreed;
 mod confirm;
 mod doubt;
 mod local;
+mod relief;
 mod row;
 mod timing;
 
@@ -42,6 +43,7 @@ use confirm::Confirm;
 use core::net::IpAddr;
 use doubt::{Contest, Doubt};
 use local::Local;
+use relief::Relief;
 
 pub use row::{Candidate, Row, State};
 
@@ -52,6 +54,8 @@ pub struct Holder {
     view: Option<Arc<View>>,
     /// Nodes of the view.
     nodes: BTreeSet<MemberId>,
+    /// Those and the managers of the view: who counts, where a part must be more than half.
+    voters: usize,
     own: Option<MemberId>,
     table: Table,
     exchange: Option<Exchange>,
@@ -81,6 +85,7 @@ pub struct Holder {
     called: u64,
     elected: bool,
     balance_at: Option<Instant>,
+    relief: Relief,
     broadcast_at: Option<Instant>,
     /// When to leave although something is still held.
     leave_by: Option<Instant>,
@@ -99,6 +104,7 @@ impl Holder {
             settings,
             view: None,
             nodes: BTreeSet::new(),
+            voters: 0,
             own: None,
             table: Table::default(),
             exchange: None,
@@ -118,6 +124,7 @@ impl Holder {
             called: 0,
             elected: false,
             balance_at: None,
+            relief: Relief::default(),
             broadcast_at: None,
             leave_by: None,
             left: false,
@@ -185,6 +192,7 @@ impl Holder {
             }
             Input::Reload(settings) => self.on_reload(now, *settings),
             Input::Leave => self.on_leave(now),
+            Input::Connections(connections) => self.relieve(now, &connections),
             Input::Timeout => {}
         }
         self.on_time(now);
@@ -214,6 +222,7 @@ impl Holder {
             (self.view_since, self.elected) = (now, false);
         }
         (self.nodes, self.own) = (nodes, own);
+        self.voters = view.members.len();
         self.called = 0;
         self.gathering.clear();
         self.view = Some(view.clone());
@@ -226,14 +235,20 @@ impl Holder {
             self.say(Said::Digest { epoch: view.epoch, digest: self.table.digest() });
         }
         self.confirm.restart();
-        if !self.settings.is_enough(self.nodes.len()) {
+        if !self.is_enough() {
             self.yield_lease();
         }
+    }
+
+    /// Tells whether this part of the cluster may hold addresses.
+    fn is_enough(&self) -> bool {
+        self.settings.is_enough(self.voters)
     }
 
     fn on_lost(&mut self, now: Instant) {
         (self.view, self.own) = (None, None);
         self.nodes.clear();
+        self.voters = 0;
         self.exchange = None;
         self.gathering.clear();
         self.doubts.clear();
@@ -258,7 +273,7 @@ impl Holder {
         if before.offer != self.settings.offer || before.weight != self.settings.weight {
             self.report(0);
         }
-        if !self.settings.is_enough(self.nodes.len()) {
+        if !self.is_enough() {
             self.yield_lease();
         }
         self.balance_at = None;

@@ -17,7 +17,7 @@ pub struct Rules {
     pub lease: Span,
     /// Silence of this node after which others doubt it.
     pub doubt: Span,
-    /// Nodes of the cluster that must hear each other, this one included; 1 when a part alone may go on.
+    /// Nodes and managers of the cluster that must hear each other, this one included; 1 when a part alone may go on.
     pub enough: usize,
 }
 
@@ -56,7 +56,7 @@ impl Rules {
     /// Returns the rules of a node with these settings whose heartbeats are so far apart.
     pub fn new(settings: &Settings, interval: Span) -> Self {
         let enough =
-            (1..=settings.voters).find(|nodes| settings.is_enough(*nodes)).unwrap_or(settings.voters);
+            (1..=settings.voters).find(|members| settings.is_enough(*members)).unwrap_or(settings.voters);
         Self { lease: settings.lease, doubt: Stage::Doubted.begins(interval), enough }
     }
 

@@ -14,6 +14,16 @@ pub enum Partition {
     EachSide,
 }
 
+/// By what the nodes' loads are evened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Balance {
+    /// By the number of addresses.
+    #[default]
+    Addresses,
+    /// By the number of connections, as the cluster counts them.
+    Connections,
+}
+
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -25,7 +35,7 @@ pub struct Settings {
     pub standby: alloc::collections::BTreeSet<Arc<str>>,
     /// This node's share, at least 1.
     pub weight: u32,
-    /// Nodes of the cluster, this one included, at least 1.
+    /// Nodes and managers of the cluster, this one included, at least 1.
     pub voters: usize,
     /// What a part does that is cut off.
     pub partition: Partition,
@@ -35,6 +45,8 @@ pub struct Settings {
     pub balance_interval: Span,
     /// `duravip_balance_set_size`.
     pub balance_set: u32,
+    /// By what loads are evened.
+    pub balance_by: Balance,
     /// `view_broadcast_interval`; none is never.
     pub broadcast: Option<Span>,
     /// `if_check_interval`: pause before an address that the kernel refused is tried again.
@@ -58,6 +70,7 @@ impl Default for Settings {
             mature: Span::from_secs(5),
             balance_interval: Span::from_secs(10),
             balance_set: 1,
+            balance_by: Balance::Addresses,
             broadcast: None,
             retry: Span::from_secs(30),
             share_neighbours: false,
@@ -67,9 +80,9 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Tells whether so many nodes, this one included, may hold addresses.
-    pub fn is_enough(&self, nodes: usize) -> bool {
-        self.partition == Partition::EachSide || nodes * 2 > self.voters
+    /// Tells whether the nodes of a part with so many nodes and managers may hold addresses.
+    pub fn is_enough(&self, members: usize) -> bool {
+        self.partition == Partition::EachSide || members * 2 > self.voters
     }
 
     /// Tells whether a node that does not hold it keeps it on its host.

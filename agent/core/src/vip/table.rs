@@ -222,6 +222,38 @@ impl Table {
         self.follow();
     }
 
+    /// Returns moves that even connections, at most `most`, of addresses that `is_free` to move. None while others are under
+    /// way.
+    pub(super) fn relief(
+        &self,
+        connections: &BTreeMap<MemberId, u64>,
+        most: usize,
+        is_free: impl Fn(IpAddr) -> bool,
+    ) -> Vec<(IpAddr, MemberId)> {
+        if !self.formed || self.topics.values().any(|topic| topic.handover.is_some()) {
+            return Vec::new();
+        }
+        let (addresses, mut slots) = self.slots();
+        for (slot, address) in slots.iter_mut().zip(&addresses) {
+            slot.candidates = if is_free(*address) { slot.candidates } else { 0 };
+        }
+        let members = self.seats.keys().copied().collect::<Vec<_>>();
+        let counts = members.iter().map(|member| connections.get(member).copied().unwrap_or_default());
+        let moves = assign::relieve(&slots, &self.weights(), &counts.collect::<Vec<_>>(), most);
+        moves.into_iter().map(|(at, to)| (addresses[at], members[to])).collect()
+    }
+
+    /// The leader would have these move, to even connections.
+    pub(super) fn relieve(&mut self, moves: &[(IpAddr, MemberId)]) {
+        if self.topics.values().any(|topic| topic.handover.is_some()) {
+            return;
+        }
+        for (address, to) in moves {
+            self.hand_over(*address, *to, Cause::Balanced);
+        }
+        self.follow();
+    }
+
     /// A node has put addresses on its host, silent.
     pub(super) fn ready(&mut self, sender: MemberId, addresses: &[IpAddr]) {
         for address in addresses {

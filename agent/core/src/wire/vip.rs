@@ -20,6 +20,7 @@
 //!    13  leave
 //!    14  opened     addresses                       nobody but the sender answers for them
 //!    15  neighbours length u32 and as many: address, mac 6 bytes, age_s u32
+//!    16  relieve    epoch u64, length u32 and as many: address, host u32, process u32
 //!
 //!  addresses  length u32 and as many addresses
 //!  address    family u8 (4 or 6) and the address in network order
@@ -104,6 +105,13 @@ pub enum Said {
     Leave,
     /// Nobody but the sender answers for them.
     Opened(Vec<IpAddr>),
+    /// Addresses are to move, to even connections.
+    Relieve {
+        /// Of the view that is mature.
+        epoch: u64,
+        /// Each, and where to.
+        moves: Vec<(IpAddr, MemberId)>,
+    },
     /// Hosts that the sender heard of lately on the links of managed addresses.
     Neighbours(Vec<Neighbour>),
 }
@@ -156,6 +164,11 @@ impl Said {
                 let length = payload.length("neighbours")?;
                 let neighbour = |_| Ok((payload.ip()?, payload.take::<6>()?, payload.u32()?));
                 Self::Neighbours((0..length).map(neighbour).collect::<Result<_, MessageError>>()?)
+            }
+            16 => {
+                let (epoch, length) = (payload.u64()?, payload.length("moves")?);
+                let moves = (0..length).map(|_| Ok((payload.ip()?, payload.member()?)));
+                Self::Relieve { epoch, moves: moves.collect::<Result<_, MessageError>>()? }
             }
             _ => return Err(MessageError::Field { field: "word" }),
         };
@@ -215,6 +228,14 @@ impl Said {
             Self::Opened(addresses) => {
                 out.push(14);
                 put_addresses(out, addresses);
+            }
+            Self::Relieve { epoch, moves } => {
+                numbers(out, 16, &[*epoch]);
+                put_length(out, moves.len());
+                for (address, to) in moves.iter().take(bounds::VIPS_MAX) {
+                    put_ip(out, *address);
+                    put_member(out, *to);
+                }
             }
             Self::Neighbours(neighbours) => {
                 out.push(15);

@@ -62,7 +62,7 @@ impl Thread {
         for change in changes {
             match change {
                 Change::Added(address, spot) => self.appeared(address, spot),
-                Change::Deleted(address, spot) => self.disappeared(address, spot),
+                Change::Deleted(address, spot) => self.disappeared(address, spot, now),
                 Change::Link(name, link) => self.link_is(&name, link, now),
                 Change::NoLink(index) => self.link_is_gone(index),
                 Change::Lost => {
@@ -90,26 +90,48 @@ impl Thread {
         self.settle(address);
     }
 
-    fn disappeared(&mut self, address: IpAddr, spot: Spot) {
+    fn disappeared(&mut self, address: IpAddr, spot: Spot, now: Instant) {
         let Some(entry) = self.table.get_mut(address) else { return };
         if entry.own_deletes > 0 {
             entry.own_deletes -= 1;
             return;
         }
         let found = entry.found.iter().copied().filter(|found| *found != spot).collect();
-        self.is_found(address, found);
+        self.is_found(address, found, now);
     }
 
     /// Takes note of where an address is.
-    fn is_found(&mut self, address: IpAddr, found: Vec<Spot>) {
+    fn is_found(&mut self, address: IpAddr, found: Vec<Spot>, now: Instant) {
         let Some(entry) = self.table.touch(address) else { return };
         let was_plumbed = entry.is_plumbed(&self.links);
         entry.found = found;
         if was_plumbed && !entry.is_plumbed(&self.links) && entry.want != Want::Absent && !entry.vanished {
             entry.vanished = true;
             self.outbox.tell(Event::Vanished { address });
+            self.was_removed(address, now);
         }
         self.settle(address);
+    }
+
+    /// Somebody who removes an address again and again would have it flap on the wire: after a while it is given up until
+    /// the next pass, and the others are told that it cannot be held here.
+    fn was_removed(&mut self, address: IpAddr, now: Instant) {
+        let (check, limit) = (self.plan.check, self.plan.down_limit);
+        let Some(entry) = self.table.get_mut(address) else { return };
+        let since = entry.removals.1.filter(|since| now.duration_since(*since) < check).unwrap_or(now);
+        let count = if since == now { 1 } else { entry.removals.0 + 1 };
+        entry.removals = (count, Some(since));
+        if count > limit {
+            let interface = entry.place.interface.clone();
+            let passed = now.duration_since(since).as_secs();
+            let again = since + check;
+            let wait = again.duration_since(now).as_secs();
+            let why = format!(
+                "{address} was removed from {interface} {count} times in {passed} s by somebody else; it is added again in {wait} s \
+                 (if_down_limit); find who removes it: ip monitor address"
+            );
+            self.fail_until(&[address], &why, again);
+        }
     }
 
     fn link_is(&mut self, name: &Arc<str>, link: LinkState, now: Instant) {
@@ -225,7 +247,7 @@ impl Thread {
         }
         for address in self.table.those(|entry| entry.touched <= since && !entry.busy) {
             let spots = there.remove(&address).unwrap_or_default();
-            self.is_found(address, spots);
+            self.is_found(address, spots, now);
         }
         let ours: BTreeSet<u32> = self.links.values().map(|link| link.index).collect();
         let heard: Vec<_> = found

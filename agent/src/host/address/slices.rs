@@ -80,15 +80,20 @@ impl Thread {
 
     /// Takes note that a step failed; it is tried again later, and told if it is the first time or somebody waits.
     pub(super) fn fail(&mut self, addresses: &[IpAddr], why: &str, now: Instant) {
+        self.fail_until(addresses, why, now + RETRY);
+    }
+
+    /// The same; it is tried again then.
+    pub(super) fn fail_until(&mut self, addresses: &[IpAddr], why: &str, again: Instant) {
         for address in addresses {
             if let Some(entry) = self.table.get_mut(*address) {
-                entry.failure = Some((why.to_owned(), now + RETRY));
+                entry.failure = Some((why.to_owned(), again));
                 entry.failures += 1;
                 entry.answer_due |= entry.failures == 1 && entry.managed;
             }
             self.settle(*address);
         }
-        self.retry_at.get_or_insert(now + RETRY);
+        self.retry_at = Some(self.retry_at.map_or(again, |at| at.min(again)));
     }
 
     /// Tries again what failed a while ago.

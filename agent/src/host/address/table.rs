@@ -85,6 +85,8 @@ pub(super) struct Entry {
     pub(super) own_deletes: u32,
     /// It was removed behind our back and is not back yet.
     pub(super) vanished: bool,
+    /// Removals behind our back, and when the first of them was.
+    pub(super) removals: (u32, Option<Instant>),
     /// Somebody waits to be told what became of the last order.
     pub(super) answer_due: bool,
     /// The table's tick at which `found` was last changed.
@@ -287,6 +289,7 @@ impl Entry {
             failures: 0,
             own_deletes: 0,
             vanished: false,
+            removals: (0, None),
             answer_due: false,
             touched: 0,
             lane: None,

@@ -86,8 +86,9 @@ impl Holder {
             Said::Balance { epoch, most } if Some(epoch) == self.epoch() => {
                 self.table.balance(usize::try_from(most).unwrap_or(usize::MAX));
             }
+            Said::Relieve { epoch, moves } if Some(epoch) == self.epoch() => self.table.relieve(&moves),
             // Of a view that is over.
-            Said::Digest { .. } | Said::Elect { .. } | Said::Balance { .. } => return,
+            Said::Digest { .. } | Said::Elect { .. } | Said::Balance { .. } | Said::Relieve { .. } => return,
             Said::Move { node, addresses } => {
                 if let Some(to) = self.table.named(&node) {
                     self.table.ask_for(&addresses, to);

@@ -52,7 +52,7 @@ impl Holder {
     pub(super) fn ask_if_need_be(&mut self) {
         let Some(own) = self.own.filter(|_| self.exchange.is_none()) else { return };
         let Confirm { firm, generation, contact, missing, .. } = &self.confirm;
-        let is_enough = self.settings.is_enough(self.nodes.len());
+        let is_enough = self.is_enough();
         if *firm || missing.is_some() || *generation == 0 || !contact || !is_enough {
             return;
         }

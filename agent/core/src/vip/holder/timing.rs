@@ -1,6 +1,10 @@
 //! What is due by time alone: elections, balancing, lingering addresses, another try.
 use super::{Holder, Output};
-use crate::{time::Instant, vip::Want, wire::vip::Said};
+use crate::{
+    time::Instant,
+    vip::{Balance, Want},
+    wire::vip::Said,
+};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
@@ -20,10 +24,9 @@ impl Holder {
     }
 
     /// Tells whether this node is the one that calls elections.
-    fn leads(&self) -> bool {
+    pub(super) fn leads(&self) -> bool {
         let leader = self.view.as_ref().and_then(|view| view.leader()).map(|leader| leader.id);
-        let is_enough = self.settings.is_enough(self.nodes.len());
-        leader.is_some() && leader == self.own && self.exchange.is_none() && is_enough
+        leader.is_some() && leader == self.own && self.exchange.is_none() && self.is_enough()
     }
 
     pub(super) fn on_time(&mut self, now: Instant) {
@@ -64,12 +67,17 @@ impl Holder {
             self.called = epoch;
             self.say(Said::Elect { epoch });
         }
-        if self.elected && self.balance_at.is_none_or(|at| at <= now) {
+        if self.is_to_balance(now) && self.settings.balance_by == Balance::Addresses {
             self.balance_at = Some(now + self.settings.balance_interval);
             if !self.table.is_even() {
                 self.say(Said::Balance { epoch, most: self.settings.balance_set });
             }
         }
+    }
+
+    /// Tells whether it is time to look whether loads are even.
+    pub(super) fn is_to_balance(&self, now: Instant) -> bool {
+        self.elected && self.balance_at.is_none_or(|at| at <= now)
     }
 
     fn broadcast(&mut self, now: Instant) {

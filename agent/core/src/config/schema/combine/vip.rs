@@ -234,7 +234,8 @@ fn voters(root: Scope<'_>, services: &[Service<'_>], diagnostics: &mut Diagnosti
     if let (true, Some([_, last])) = (is_quorum, peers.as_deref()) {
         let message = "of two nodes neither takes addresses over from the other: one is no majority";
         let warning = Diagnostic::warning("vip-two-nodes", message).at(last.place);
-        let help = "add a third node, or write `duravip_partition = each_side` in scope `cluster`";
+        let help =
+            "add a third node or a manager, or write `duravip_partition = each_side` in scope `cluster`";
         diagnostics.push(warning.note(moves, "this address is to move").help(help));
     }
 }

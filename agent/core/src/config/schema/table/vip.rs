@@ -86,10 +86,9 @@ pub(super) const OPTIONS: &[Row] = &[
         CLUSTER,
         "if_down_limit",
         Kind::Int(&[(0, 3_600)]),
-        "Comparisons in which an address must be missing before it is added again; Convoy adds it as soon as the kernel tells.",
+        "Times within `if_check_interval` that an address which others remove is put back at once; after that it goes to another node until the interval is over.",
     )
-    .default("4")
-    .live(Live::NoEffect),
+    .default("4"),
     Row::new(
         CLUSTER,
         "unconditional_rebind",
@@ -142,6 +141,14 @@ pub(super) const OPTIONS: &[Row] = &[
         "Share of the addresses that this node gets, beside the weights of the others.",
     )
     .default("1")
+    .ours(),
+    Row::new(
+        CLUSTER,
+        "duravip_balance_by",
+        Kind::Choice(&["addresses", "connections"]),
+        "What is evened among the nodes, every `view_balance_interval`: the addresses that each has, or the connections.",
+    )
+    .default("addresses")
     .ours(),
     Row::new(
         CLUSTER,
