@@ -4,29 +4,34 @@ use anyhow::{Context as _, Result, ensure};
 use lab::{Ear, Place, Said, Signal, VipOptions, until};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-/// One of each family; all are with `mta2` whenever it is a member.
-fn options() -> VipOptions {
+/// One of each family; all are with that node whenever it is a member. Hosts look at their neighbours every `check` seconds.
+fn options(preference: &str, check: u32) -> VipOptions {
     let addresses = ["10.78.0.1", "fd78::2"].map(|address| address.parse().expect("an address"));
-    let cluster = "  arp_all_hosts = false\n  if_check_interval = 1\n".to_owned();
+    let cluster = format!("  arp_all_hosts = false\n  if_check_interval = {check}\n  duravip_lease = 2\n");
     VipOptions {
         addresses: addresses.into(),
-        preference: Some("mta2".into()),
+        preference: Some(preference.into()),
         cluster,
         ..VipOptions::default()
     }
 }
 
-/// Brings up a site whose client and sink nobody knows, and returns when `mta2` has everything.
-fn up() -> Result<Site> {
-    let mut site = Site::prepare(&options())?;
+/// Brings up a site whose client and sink nobody knows, and returns when the preferred node has everything.
+fn up(options: &VipOptions) -> Result<Site> {
+    let mut site = Site::prepare(options)?;
     site.start_all()?;
-    until("mta2 to have all", BOUND, || Ok((site.loads(1)?.get("mta2") == Some(&2)).then_some(())))?;
+    let preferred = options.preference.as_deref().unwrap_or_default();
+    has_all(&site, preferred)?;
     Ok(site)
+}
+
+fn has_all(site: &Site, node: &str) -> Result<()> {
+    until(&format!("{node} to have all"), BOUND, || Ok((site.loads(1)?.get(node) == Some(&2)).then_some(())))
 }
 
 #[test]
 fn whom_another_node_knows_is_told_of_a_move_and_whom_nobody_knows_is_not() -> Result<()> {
-    let mut site = up()?;
+    let mut site = up(&options("mta2", 1))?;
     let (mut client, mut sink) = (Ear::open(site.lab.client(), "eth0")?, Ear::open(site.lab.sink(), "eth0")?);
     be_known_to(&site, 1)?;
     remember(&site, 2)?;
@@ -51,11 +56,8 @@ fn whom_another_node_knows_is_told_of_a_move_and_whom_nobody_knows_is_not() -> R
     let of_ours = heard.iter().find(|said| site.addresses.contains(&said.address));
     ensure!(of_ours.is_none(), "nobody knows the sink, and it was told: {of_ours:?}");
     // It would have heard what is said to all.
-    let config = site.lab.host(3).vip_config(&VipOptions { cluster: String::new(), ..options() });
-    site.lab.host(3).write_config(&config)?;
-    site.agent(3)?.process().kill(Signal::HUP)?;
-    site.agent(3)?.wait_notified("RELOADING=1", BOUND)?;
-    site.agent(3)?.wait_notified("READY=1", BOUND)?;
+    let all = "  arp_all_hosts = true\n  duravip_lease = 2\n".to_owned();
+    reload(&mut site, 3, &VipOptions { cluster: all, ..options("mta2", 1) })?;
     site.convoy(3, &["vip", "announce"])?;
     for address in &site.addresses {
         ensure!(sink.until_said(*address, 3)?.to_all, "{address}: to the sink alone");
@@ -64,15 +66,48 @@ fn whom_another_node_knows_is_told_of_a_move_and_whom_nobody_knows_is_not() -> R
 }
 
 #[test]
-fn whom_only_the_owner_knows_is_told_when_the_owner_dies() -> Result<()> {
-    let mut site = up()?;
+fn whom_only_the_owner_knows_is_told_when_its_host_dies() -> Result<()> {
+    the_client_is_told_of_the_end_of(|site| site.die(2))
+}
+
+/// By then the others have told of their own neighbours in a view without the owner.
+#[test]
+fn whom_only_the_owner_knows_is_told_when_its_daemon_dies_and_its_lease_runs_out() -> Result<()> {
+    the_client_is_told_of_the_end_of(|site| site.end(2, Signal::KILL))
+}
+
+#[test]
+fn whom_another_node_knows_is_told_by_one_that_has_just_come() -> Result<()> {
+    // Nobody looks twice by itself while this test runs.
+    let options = options("mta3", 3_600);
+    let mut site = up(&options)?;
+    let mut client = Ear::open(site.lab.client(), "eth0")?;
+    speak(&site, 1)?;
+    until("mta1's kernel to know the client", BOUND, || {
+        let known = neighbours(&site, 1)?;
+        Ok(CLIENT.iter().all(|client| known.contains(&format!("{client} lladdr"))).then_some(()))
+    })?;
+    // A node that takes a new plan looks at once.
+    let cluster = options.cluster.clone() + "  duravip_refresh = 299\n";
+    reload(&mut site, 1, &VipOptions { cluster, ..options })?;
+    is_known_to(&site, 1)?;
+    site.end(3, Signal::TERM)?;
+    remember(&site, 2)?;
+    site.start(3)?;
+    has_all(&site, "mta3")?;
+    follows(&site, 3)?;
+    told(&site, &mut client, 3)
+}
+
+fn the_client_is_told_of_the_end_of(end: impl FnOnce(&mut Site) -> Result<()>) -> Result<()> {
+    let mut site = up(&options("mta2", 1))?;
     let mut client = Ear::open(site.lab.client(), "eth0")?;
     be_known_to(&site, 2)?;
     remember(&site, 2)?;
     // All have answered what was asked after the client was told of: they know of it.
     let all = site.lab.host(2).convoy_json(&["--all", "vip", "history"])?;
     ensure!(all["answers"].as_array().is_some_and(|answers| answers.len() == 3), "{all}");
-    site.die(2)?;
+    end(&mut site)?;
     until("mta2 to be without", BOUND, || Ok((!site.loads(1)?.contains_key("mta2")).then_some(())))?;
     let owners = site.owners(1)?;
     for address in site.addresses.clone() {
@@ -86,20 +121,36 @@ fn whom_only_the_owner_knows_is_told_when_the_owner_dies() -> Result<()> {
 
 /// Has the client speak with one host, and waits until that is known there and nowhere else.
 fn be_known_to(site: &Site, host: usize) -> Result<()> {
+    speak(site, host)?;
+    is_known_to(site, host)
+}
+
+fn speak(site: &Site, host: usize) -> Result<()> {
     let place = site.lab.host(host);
-    for address in [IpAddr::V4(place.v4()), IpAddr::V6(place.v6())] {
-        say(site.lab.client(), address)?;
-    }
+    say(site.lab.client(), place.v4().into())?;
+    say(site.lab.client(), place.v6().into())
+}
+
+fn is_known_to(site: &Site, host: usize) -> Result<()> {
     until("the client to be known", BOUND, || {
         let shown = site.convoy(host, &["console", "cluster arp show"])?;
         let is_shown = |client: &&str| shown.contains(&format!("{client:<17}[{CLIENT_MAC}]  "));
-        Ok((CLIENT.iter().filter(|client| is_shown(client)).count() == CLIENT.len()).then_some(()))
+        Ok(CLIENT.iter().all(|client| is_shown(&client)).then_some(()))
     })?;
     for other in (1..=3).filter(|other| *other != host) {
         let shown = site.convoy(other, &["console", "cluster arp show"])?;
         ensure!(!shown.contains(CLIENT_MAC), "mta{other} knows the client by itself: {shown}");
     }
     Ok(())
+}
+
+fn reload(site: &mut Site, host: usize, options: &VipOptions) -> Result<()> {
+    let place = site.lab.host(host);
+    place.write_config(&place.vip_config(options))?;
+    let agent = site.agent(host)?;
+    agent.process().kill(Signal::HUP)?;
+    agent.wait_notified("RELOADING=1", BOUND)?;
+    agent.wait_notified("READY=1", BOUND)
 }
 
 /// The client has the addresses in its cache as those of a host, of which it never asked.

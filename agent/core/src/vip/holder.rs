@@ -32,7 +32,10 @@ use crate::{
         view::{Role, View},
     },
     time::Instant,
-    wire::{arp::Mac, vip::Said},
+    wire::{
+        arp::Mac,
+        vip::{Neighbour, Said},
+    },
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -91,8 +94,10 @@ pub struct Holder {
     leave_by: Option<Instant>,
     left: bool,
     history: History,
-    /// Hosts that the other members heard of.
-    interest: BTreeMap<MemberId, Vec<(IpAddr, Mac)>>,
+    /// Whom this host heard of.
+    neighbours: Vec<Neighbour>,
+    /// Hosts that other members heard of, and when each said so.
+    interest: BTreeMap<MemberId, (Instant, Vec<(IpAddr, Mac)>)>,
     outputs: VecDeque<Output>,
 }
 
@@ -129,6 +134,7 @@ impl Holder {
             leave_by: None,
             left: false,
             history: History::default(),
+            neighbours: Vec::new(),
             interest: BTreeMap::new(),
             outputs: VecDeque::new(),
         }
@@ -182,9 +188,8 @@ impl Holder {
             }
             Input::Drain(node, on) => self.say(Said::Drain { on, node: node.into() }),
             Input::Neighbours(neighbours) => {
-                if self.settings.share_neighbours && !neighbours.is_empty() {
-                    self.say(Said::Neighbours(neighbours));
-                }
+                self.neighbours = neighbours;
+                self.share_neighbours();
             }
             Input::Announce => {
                 self.report(0);

@@ -3,7 +3,7 @@ use super::{Change, Exchange, Holder, Output};
 use crate::{
     bounds,
     group::bus::MemberId,
-    time::Instant,
+    time::{Instant, Span},
     vip::{Offer, Offered, Table, exchange::Progress, table::Report},
     wire::vip::{Neighbour, Said},
 };
@@ -54,6 +54,8 @@ impl Holder {
         if merged {
             // Caches of the parts that were apart may say anything.
             self.emit(Output::Announce(Vec::new()));
+            // Who has come knows of nobody's neighbours, and is given addresses before they are told of again.
+            self.share_neighbours();
         }
         self.ask_if_need_be();
     }
@@ -67,7 +69,7 @@ impl Holder {
 
     fn take(&mut self, now: Instant, sender: MemberId, said: Said) {
         match said {
-            Said::Neighbours(neighbours) => return self.on_neighbours(sender, neighbours),
+            Said::Neighbours(neighbours) => return self.on_neighbours(now, sender, neighbours),
             Said::Part(part) => {
                 let gathered = self.gathering.entry(sender).or_default();
                 if !gathered.take(part) {
@@ -131,8 +133,16 @@ impl Holder {
         }
     }
 
-    /// Another member's neighbours are to learn of moves, too.
-    fn on_neighbours(&mut self, sender: MemberId, neighbours: Vec<Neighbour>) {
+    /// Tells the others whom this host heard of, if that is wanted.
+    pub(super) fn share_neighbours(&mut self) {
+        if self.settings.share_neighbours && !self.neighbours.is_empty() {
+            self.say(Said::Neighbours(self.neighbours.clone()));
+        }
+    }
+
+    /// Another member's neighbours are to learn of moves, too; those of one that has left in particular, since what it had
+    /// moves.
+    fn on_neighbours(&mut self, now: Instant, sender: MemberId, neighbours: Vec<Neighbour>) {
         if Some(sender) == self.own || !self.settings.share_neighbours {
             return;
         }
@@ -140,9 +150,15 @@ impl Holder {
             .into_iter()
             .map(|(address, mac, _)| (address, mac))
             .take(bounds::HOSTS_OF_INTEREST_MAX);
-        self.interest.insert(sender, hosts.collect());
-        self.interest.retain(|member, _| self.nodes.contains(member));
-        let all = self.interest.values().flatten().copied().collect::<BTreeMap<_, _>>();
+        self.interest.insert(sender, (now, hosts.collect()));
+        let is_here = |member: &MemberId| self.nodes.contains(member);
+        self.interest.retain(|member, (at, _)| is_here(member) || now.since(*at) < REMEMBERED);
+        while self.interest.len() > bounds::NODES_MAX {
+            let left = self.interest.iter().filter(|(member, _)| !is_here(member));
+            let Some(oldest) = left.min_by_key(|(_, (at, _))| *at).map(|(member, _)| *member) else { break };
+            self.interest.remove(&oldest);
+        }
+        let all = self.interest.values().flat_map(|(_, hosts)| hosts).copied().collect::<BTreeMap<_, _>>();
         self.emit(Output::HostsOfInterest(all.into_iter().take(bounds::HOSTS_OF_INTEREST_MAX).collect()));
     }
 
@@ -162,3 +178,7 @@ impl Holder {
         heirs.filter(|change| change.to.is_some() && change.to == self.own).collect()
     }
 }
+
+/// How long the neighbours of a member that has left are remembered. chosen: longer than anybody waits for a lease or for
+/// an operator; hosts that are gone by then are told in vain, which costs a frame each.
+const REMEMBERED: Span = Span::from_secs(600);
