@@ -53,3 +53,8 @@ fn values_that_do_not_fit_are_told_with_what_was_expected() {
 fn combinations_that_cannot_work_are_told_with_a_remedy() {
     golden("combinations");
 }
+
+#[test]
+fn addresses_that_nobody_could_agree_on_are_told_with_a_remedy() {
+    golden("solo");
+}

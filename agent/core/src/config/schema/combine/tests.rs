@@ -102,6 +102,26 @@ fn neither_of_two_nodes_takes_over_unless_each_side_may() {
 }
 
 #[test]
+fn nodes_that_are_each_alone_on_a_bus_share_no_addresses() {
+    let solo = |more: &str, peers: &str, moves: bool| {
+        format!(
+            "cluster {{ bus_engine = Solo  Topology 10.1.1.0/24 {{ interface = eth1 }} {more} }}
+             msgc_server {{ peers = [ mx1 = 192.168.0.10 {peers} ] }}
+             Binding b1 {{ bind_address = 10.1.1.1  Enable_Duravip = {moves} }}"
+        )
+    };
+    let (two, three) = ("mx2 = 192.168.0.11", "mx2 = 192.168.0.11  mx3 = 192.168.0.12");
+    // That they are two is nothing to them.
+    told(&solo("", two, true), &["vip-solo"]);
+    told(&solo("", three, true), &["vip-solo"]);
+    told(&solo("duravip_partition = each_side", three, true), &["vip-solo"]);
+    told(&solo("", three, false), &[]);
+    told(&solo("", "", true), &[]);
+    let another = solo("", three, true).replace("Solo", "corosync");
+    told(&another, &[]);
+}
+
+#[test]
 fn no_more_addresses_move_than_a_node_looks_after() {
     let bindings = |count: usize| {
         (0..count).map(|n| {

@@ -225,18 +225,33 @@ fn balance(root: Scope<'_>, services: &[Service<'_>], diagnostics: &mut Diagnost
     }
 }
 
-/// One of two nodes is no majority: with two of them nobody takes over, unless every part acts for itself.
+/// Who has an address is agreed on over the bus: a node alone on it agrees with nobody, and is no majority of several. Nor is
+/// one of two nodes: with two of them nobody takes over, unless every part acts for itself.
 fn voters(root: Scope<'_>, services: &[Service<'_>], diagnostics: &mut Diagnostics) {
     let Some(moves) = services.iter().find_map(|service| service.enabled) else { return };
-    let partition = root.scope("cluster", None).and_then(|cluster| text(cluster, "duravip_partition"));
-    let is_quorum = partition.is_none_or(|(word, _)| word == "quorum");
+    let set = |name| root.scope("cluster", None).and_then(|cluster| text(cluster, name));
+    let is_quorum = set("duravip_partition").is_none_or(|(word, _)| word == "quorum");
+    let solo = set("bus_engine").filter(|(word, _)| *word == "solo");
     let peers = root.scope("msgc_server", None).and_then(|server| entries(server, "peers"));
-    if let (true, Some([_, last])) = (is_quorum, peers.as_deref()) {
-        let message = "of two nodes neither takes addresses over from the other: one is no majority";
-        let warning = Diagnostic::warning("vip-two-nodes", message).at(last.place);
-        let help =
-            "add a third node or a manager, or write `duravip_partition = each_side` in scope `cluster`";
-        diagnostics.push(warning.note(moves, "this address is to move").help(help));
+    match (solo, peers.as_deref()) {
+        (Some((_, place)), Some([_, _, ..])) => {
+            let message = if is_quorum {
+                "no address ever gets an owner: a node alone on its bus is no majority of its peers"
+            } else {
+                "all peers hold all addresses at once: each is alone on its bus, and a part for itself"
+            };
+            let warning = Diagnostic::warning("vip-solo", message).at(place);
+            let help = "remove `bus_engine = solo`, so that the nodes agree; for one node alone, leave only it in `peers`";
+            diagnostics.push(warning.note(moves, "this address is to move").help(help));
+        }
+        (None, Some([_, last])) if is_quorum => {
+            let message = "of two nodes neither takes addresses over from the other: one is no majority";
+            let warning = Diagnostic::warning("vip-two-nodes", message).at(last.place);
+            let help =
+                "add a third node or a manager, or write `duravip_partition = each_side` in scope `cluster`";
+            diagnostics.push(warning.note(moves, "this address is to move").help(help));
+        }
+        _ => {}
     }
 }
 
