@@ -48,7 +48,7 @@ fn in_bulk(vips: &[IpAddr]) -> Result<String> {
     let mut node = Node::start(lab.host(1), plan(lab.host(1), managed()))?;
     let mut ear = Ear::open(lab.client(), "eth0")?;
     let begun = Instant::now();
-    node.order(Order::Make(vips.iter().map(|vip| (*vip, Want::Held)).collect()))?;
+    node.order(Order::Make { order: 1, wants: vips.iter().map(|vip| (*vip, Want::Held)).collect() })?;
     node.order(Order::Probe {
         id: 1,
         addresses: vec![doubted],
@@ -77,7 +77,7 @@ fn in_bulk(vips: &[IpAddr]) -> Result<String> {
     node.make(vips, Want::Silent)?;
     let mut ear = Ear::open(lab.client(), "eth0")?;
     let begun = Instant::now();
-    node.order(Order::Make(vips.iter().map(|vip| (*vip, Want::Held)).collect()))?;
+    node.order(Order::Make { order: 1, wants: vips.iter().map(|vip| (*vip, Want::Held)).collect() })?;
     hear_all(&mut ear, vips)?;
     writeln!(figures, "{number} silent ones announced in {:?}", begun.elapsed())?;
     let begun = Instant::now();

@@ -116,7 +116,10 @@ impl Node {
     /// Orders addresses to be so, and waits until they are; fails if one cannot be.
     pub(crate) fn make(&mut self, addresses: &[IpAddr], want: Want) -> Result<()> {
         self.seen.retain(|event| !matches!(event, Event::Made(_)));
-        self.order(Order::Make(addresses.iter().map(|address| (*address, want)).collect()))?;
+        self.order(Order::Make {
+            order: 1,
+            wants: addresses.iter().map(|address| (*address, want)).collect(),
+        })?;
         let mut left: BTreeSet<IpAddr> = addresses.iter().copied().collect();
         while !left.is_empty() {
             let made = self.event(&format!("{want:?} of {left:?}"), |event| match event {

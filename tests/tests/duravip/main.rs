@@ -5,4 +5,5 @@ mod faults;
 mod moves;
 mod site;
 mod stalls;
+mod starts;
 mod two;
