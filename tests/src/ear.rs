@@ -65,7 +65,7 @@ impl Ear {
     ///
     /// # Errors
     /// When nothing is said for long.
-    pub fn next(&mut self) -> Result<Said> {
+    pub fn hear(&mut self) -> Result<Said> {
         let end = Instant::now() + BOUND;
         loop {
             match self.0.next() {
@@ -88,7 +88,7 @@ impl Ear {
     pub fn until_said(&mut self, address: IpAddr, number: u8) -> Result<Said> {
         let end = Instant::now() + BOUND;
         loop {
-            let said = self.next()?;
+            let said = self.hear()?;
             if (said.address, said.mac) == (address, [2, 0, 0x0a, 0x4d, 0, number]) {
                 return Ok(said);
             }

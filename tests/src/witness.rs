@@ -103,6 +103,8 @@ pub struct Testimony {
     pub doubles: u64,
     /// The first thousand of these.
     pub double: Vec<Double>,
+    /// Claims by another than the one who claimed the address before.
+    pub moves: u64,
     /// Claims by the one who had the address before the one who has it.
     pub relapses: u64,
     /// The first thousand of these.
@@ -260,6 +262,7 @@ impl Seen {
         let holder = match place.holder {
             Some(holder) if holder.mac == mac => holder,
             Some(Holder { mac: other, since, .. }) => {
+                self.testimony.moves += 1;
                 if place.before == Some(mac) {
                     let (away, is_answer) = (now - since, answers.is_some());
                     self.testimony.relapses += 1;

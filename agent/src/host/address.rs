@@ -78,7 +78,12 @@ pub enum Order {
     /// Look after other addresses from now on. Those that are no longer named leave the host and the gate.
     Reload(Box<Plan>),
     /// Bring addresses there. A later order for an address replaces what has not been carried out of an earlier one.
-    Make(Vec<(IpAddr, Want)>),
+    Make {
+        /// Comes back with what became of it.
+        order: u64,
+        /// Each, and how it is to be.
+        wants: Vec<(IpAddr, Want)>,
+    },
     /// Ask the wire who answers for these, up to [`PROBE_ADDRESSES_MAX`](bounds::PROBE_ADDRESSES_MAX) of them, until
     /// somebody does.
     Probe {

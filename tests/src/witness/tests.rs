@@ -47,7 +47,7 @@ fn a_former_owner_that_claims_again_is_told() {
     for (ms, mac) in [(0, ONE), (1, ONE), (2, OTHER), (5, OTHER)] {
         seen.take(claim(mac, None), at(ms));
     }
-    assert_eq!(seen.testimony.relapses, 0, "a move is none");
+    assert_eq!((seen.testimony.moves, seen.testimony.relapses), (1, 0), "a move is no relapse");
     seen.take(claim(ONE, None), at(7));
     let relapse = seen.testimony.relapse[0];
     assert_eq!((relapse.mac, relapse.other, relapse.away), (ONE, OTHER, Duration::from_millis(5)));

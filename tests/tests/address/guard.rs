@@ -67,7 +67,7 @@ fn what_configuration_does_not_name_is_left_alone() -> Result<()> {
     for (address, place) in &mut plan.managed {
         place.prefix_len = if address.is_ipv4() { 24 } else { 128 };
     }
-    plan.check = std::time::Duration::from_millis(20);
+    plan.check = Duration::from_millis(20);
     let mut node = Node::start(host, plan)?;
     node.make(&[vip, ip(V6)], Want::Held)?;
     for address in theirs {
@@ -152,7 +152,7 @@ fn a_link_that_is_not_there_yet_is_waited_for() -> Result<()> {
         place.interface = "later0".into();
     }
     let mut node = Node::start(lab.host(1), plan)?;
-    node.order(Order::Make(vec![(ip(V4), Want::Held)]))?;
+    node.order(Order::Make { order: 1, wants: vec![(ip(V4), Want::Held)] })?;
     let why = node.event("a failure", |event| match event {
         Event::Made(made) => made.iter().find_map(|made| made.failed.clone()),
         _ => None,

@@ -57,7 +57,7 @@ fn a_hook_that_fails_or_hangs_is_told_and_holds_up_its_own_address_only() -> Res
     node.make(&[hanging, other], Want::Held)?;
     let why = ended(&mut node, hanging, Phase::Plumbed)?.unwrap_or_default();
     ensure!(why.contains("exit status: 4") && why.contains("no"), "{why}");
-    node.order(convoy_agent::host::address::Order::Make(vec![(hanging, Want::Absent)]))?;
+    node.order(convoy_agent::host::address::Order::Make { order: 1, wants: vec![(hanging, Want::Absent)] })?;
     node.make(&[other], Want::Absent)?;
     node.make(&[other], Want::Held)?;
     ensure!(line(lab.host(1), hanging)?.is_some(), "its hook still runs");

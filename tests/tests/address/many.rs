@@ -30,7 +30,7 @@ fn v6(count: u32) -> Vec<IpAddr> {
 fn hear_all(ear: &mut Ear, vips: &[IpAddr]) -> Result<()> {
     let mut missing: BTreeSet<IpAddr> = vips.iter().copied().collect();
     while !missing.is_empty() {
-        let said = ear.next().with_context(|| format!("{} were not announced", missing.len()))?;
+        let said = ear.hear().with_context(|| format!("{} were not announced", missing.len()))?;
         if said.mac == mac(1) {
             missing.remove(&said.address);
         }
@@ -49,7 +49,7 @@ fn in_bulk(vips: &[IpAddr]) -> Result<String> {
     let mut node = Node::start(lab.host(1), plan(lab.host(1), managed()))?;
     let mut ear = Ear::open(lab.client(), "eth0")?;
     let begun = Instant::now();
-    node.order(Order::Make(vips.iter().map(|vip| (*vip, Want::Held)).collect()))?;
+    node.order(Order::Make { order: 1, wants: vips.iter().map(|vip| (*vip, Want::Held)).collect() })?;
     node.order(Order::Probe {
         id: 1,
         addresses: vec![doubted],
@@ -78,7 +78,7 @@ fn in_bulk(vips: &[IpAddr]) -> Result<String> {
     node.make(vips, Want::Silent)?;
     let mut ear = Ear::open(lab.client(), "eth0")?;
     let begun = Instant::now();
-    node.order(Order::Make(vips.iter().map(|vip| (*vip, Want::Held)).collect()))?;
+    node.order(Order::Make { order: 1, wants: vips.iter().map(|vip| (*vip, Want::Held)).collect() })?;
     hear_all(&mut ear, vips)?;
     writeln!(figures, "{number} silent ones announced in {:?}", begun.elapsed())?;
     let begun = Instant::now();

@@ -5,22 +5,13 @@ use convoy_agent::{
         address::{self, Event, Handle, Hooks, Order, Place, Plan},
         gate::boottime_ns,
     },
-    sys::{packet, wake::Wake},
+    sys::wake::Wake,
 };
-use convoy_core::{
-    vip::Want,
-    wire::{
-        arp::{Arp, Mac},
-        ndp::{Message, Ndp},
-    },
-};
+use convoy_core::{vip::Want, wire::arp::Mac};
 use lab::{Host, Lab, LabOptions};
-use pnet_datalink::{Channel, Config, DataLinkReceiver};
 use std::{
     collections::BTreeSet,
-    io::ErrorKind,
     net::{IpAddr, SocketAddr, UdpSocket},
-    os::fd::IntoRawFd as _,
     time::{Duration, Instant},
 };
 
@@ -114,7 +105,10 @@ impl Node {
     /// Orders addresses to be so, and waits until they are; fails if one cannot be.
     pub(crate) fn make(&mut self, addresses: &[IpAddr], want: Want) -> Result<()> {
         self.seen.retain(|event| !matches!(event, Event::Made(_)));
-        self.order(Order::Make(addresses.iter().map(|address| (*address, want)).collect()))?;
+        self.order(Order::Make {
+            order: 1,
+            wants: addresses.iter().map(|address| (*address, want)).collect(),
+        })?;
         let mut left: BTreeSet<IpAddr> = addresses.iter().copied().collect();
         while !left.is_empty() {
             let made = self.event(&format!("{want:?} of {left:?}"), |event| match event {

@@ -86,7 +86,7 @@ fn steps(text: &str) -> Result<Vec<Step>> {
             is_config &= !in_block;
             in_block = !in_block && (is_config || line == "```console");
         } else if let (true, true, Some(Step::Configure(config))) = (in_block, is_config, steps.last_mut()) {
-            *config += &format!("{line}\n");
+            config.extend([line, "\n"]);
         } else if in_block {
             match line.split_once("$ ") {
                 Some((host, command)) if host.starts_with("mx") && !host.contains(' ') => {

@@ -52,7 +52,7 @@ fn neighbours_are_shown(option: &str) -> Result<()> {
             // Kernels that ask each other whether they are still there do so by addresses of the link.
             let address: IpAddr = row.split([' ', '[']).next().context(line.to_owned())?.parse()?;
             if !matches!(address, IpAddr::V6(address) if Ipv6Addr::is_unicast_link_local(&address)) {
-                text += &format!("{row}  AGEs\n");
+                text.extend([row, "  AGEs\n"]);
             }
         }
         Ok((text == EXPECTED).then_some(()))

@@ -5,5 +5,6 @@ mod faults;
 mod moves;
 mod site;
 mod stalls;
+mod starts;
 mod told;
 mod two;

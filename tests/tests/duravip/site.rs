@@ -26,10 +26,10 @@ pub(crate) struct Site {
 }
 
 /// Half of them of IPv4, half of IPv6.
-pub(crate) fn addresses(count: u8) -> Vec<IpAddr> {
-    let address = |n: u8| match n % 2 {
-        0 => IpAddr::V4(Ipv4Addr::new(10, 78, 0, n + 1)),
-        _ => IpAddr::V6(Ipv6Addr::new(0xfd78, 0, 0, 0, 0, 0, 0, u16::from(n) + 1)),
+pub(crate) fn addresses(count: u16) -> Vec<IpAddr> {
+    let address = |n: u16| match n % 2 {
+        0 => IpAddr::V4(Ipv4Addr::from(0x0a4e_0001 + u32::from(n))),
+        _ => IpAddr::V6(Ipv6Addr::new(0xfd78, 0, 0, 0, 0, 0, 0, n + 1)),
     };
     (0..count).map(address).collect()
 }

@@ -186,7 +186,7 @@ fn is_at(site: &Site, address: IpAddr, host: usize) -> Result<()> {
 fn told(site: &Site, client: &mut Ear, host: u8) -> Result<()> {
     let mut rounds = site.addresses.iter().map(|address| (*address, 0)).collect::<Vec<_>>();
     while rounds.iter().any(|(_, heard)| *heard < ROUNDS) {
-        let said = client.next().with_context(|| format!("heard so far: {rounds:?}"))?;
+        let said = client.hear().with_context(|| format!("heard so far: {rounds:?}"))?;
         let Some((address, heard)) = rounds.iter_mut().find(|(address, _)| *address == said.address) else {
             continue;
         };
@@ -200,7 +200,7 @@ fn told(site: &Site, client: &mut Ear, host: u8) -> Result<()> {
 fn until_marker(ear: &mut Ear, marker: IpAddr) -> Result<Vec<Said>> {
     let mut heard = Vec::new();
     loop {
-        let said = ear.next()?;
+        let said = ear.hear()?;
         if said.address == marker {
             return Ok(heard);
         }

@@ -73,7 +73,7 @@ pub(super) struct Host {
     bus: SimBus,
     unsent: VecDeque<Vec<u8>>,
     /// Netlink: what was ordered, and when it will be done.
-    orders: VecDeque<(Instant, Vec<(IpAddr, Want)>)>,
+    orders: VecDeque<(Instant, u64, Vec<(IpAddr, Want)>)>,
     pub(super) probes: Vec<Probe>,
     beats: BTreeMap<usize, Beats>,
     beat_at: Instant,
@@ -273,10 +273,10 @@ impl Host {
             }
             match output {
                 Output::Say(said) => self.unsent.push_back(wire::Agreed::Vip(said).emit()),
-                Output::Make(orders) => {
+                Output::Make { order, wants } => {
                     let at = now + Span::from_ms(prng.within(0..=self.lag));
-                    let last = self.orders.back().map_or(at, |(last, _)| at.max(*last));
-                    self.orders.push_back((last, orders));
+                    let last = self.orders.back().map_or(at, |(last, ..)| at.max(*last));
+                    self.orders.push_back((last, order, wants));
                 }
                 Output::Probe { id, addresses, every: _, lasting } => {
                     self.probes.push(Probe { id, addresses, until: now + lasting });
@@ -295,11 +295,11 @@ impl Host {
 
     /// The kernel has done what was ordered some time ago.
     pub(super) fn netlink(&mut self, now: Instant) {
-        while self.orders.front().is_some_and(|(at, _)| *at <= now) {
-            let Some((_, orders)) = self.orders.pop_front() else { return };
-            let made = orders.into_iter().map(|(address, want)| {
+        while self.orders.front().is_some_and(|(at, ..)| *at <= now) {
+            let Some((_, order, wants)) = self.orders.pop_front() else { return };
+            let made = wants.into_iter().map(|(address, want)| {
                 self.kernel.addresses.insert(address, want);
-                Made { address, now: want, failed: None }
+                Made { address, order, now: want, failed: None }
             });
             let made = made.collect();
             self.holder.handle(now, Input::Made(made));

@@ -236,7 +236,12 @@ impl Run {
         let now = self.now;
         let n = self.prng.index(self.hosts.len());
         let all = (0..self.hosts.len()).collect::<Vec<_>>();
-        match self.prng.below(100) {
+        let what = match self.prng.below(100) {
+            // Of some runs all hosts live and hear each other: no new view mends what stalls have left.
+            what if self.seed % 6 == 5 && (what < 70 || (80..=82).contains(&what)) => 70 + what % 10,
+            what => what,
+        };
+        match what {
             0..=14 => {
                 let cut = self.prng.index(all.len() + 1);
                 self.world.partition(&[&all[..cut], &all[cut..]]);

@@ -76,6 +76,8 @@ pub enum Input<'a> {
 pub struct Made {
     /// Which.
     pub address: IpAddr,
+    /// The latest order for it that the driver had taken by then; 0 before the first.
+    pub order: u64,
     /// What it is now.
     pub now: Want,
     /// Why it is not what it was to be, and what to do, for people; the driver tries again by itself.
@@ -88,7 +90,12 @@ pub enum Output {
     /// Say this to all members.
     Say(Said),
     /// Make these so; answer `Made` for each. A later order for an address takes the place of an earlier one.
-    Make(Vec<(IpAddr, Want)>),
+    Make {
+        /// Counts the orders, from 1.
+        order: u64,
+        /// Each address, and what it is to be.
+        wants: Vec<(IpAddr, Want)>,
+    },
     /// Ask the wire who has these; answer `Probed`.
     Probe {
         /// Which question.

@@ -65,6 +65,8 @@ pub struct Holder {
     /// Reports that nobody asked for, on their way.
     gathering: BTreeMap<MemberId, Gathered>,
     locals: BTreeMap<IpAddr, Local>,
+    /// Orders given to the driver.
+    orders: u64,
     /// No address lingers, and none is tried again, before then; none never. Looked for only when it has come: there may be
     /// thousands, and every frame of the mesh asks when something is due.
     locals_due: Option<Instant>,
@@ -78,6 +80,8 @@ pub struct Holder {
     /// Own addresses for which a stranger answers, and when it is asked again.
     contested: BTreeMap<IpAddr, Contest>,
     doubts: BTreeMap<MemberId, Doubt>,
+    /// Until when nothing is taken of members that this one has agreed with.
+    promises: BTreeMap<MemberId, Instant>,
     probes: u64,
     confirm: Confirm,
     /// When the present members were first all there.
@@ -115,6 +119,7 @@ impl Holder {
             exchange: None,
             gathering: BTreeMap::new(),
             locals,
+            orders: 0,
             locals_due: None,
             moving: false,
             opened: BTreeSet::new(),
@@ -122,6 +127,7 @@ impl Holder {
             contested: BTreeMap::new(),
             unable: BTreeSet::new(),
             doubts: BTreeMap::new(),
+            promises: BTreeMap::new(),
             probes: 0,
             confirm: Confirm::default(),
             view_since: now,
@@ -181,7 +187,7 @@ impl Holder {
             Input::Doubt(name) => self.on_doubt(now, name, false),
             Input::Missing(name) => self.on_doubt(now, name, true),
             Input::Heard(name) => self.on_heard(now, name),
-            Input::Lease { generation, contact } => self.on_lease(generation, contact),
+            Input::Lease { generation, contact } => self.on_lease(now, generation, contact),
             Input::Link { interface, up } => self.on_link(interface, up),
             Input::Move(addresses, node) => {
                 self.say(Said::Move { node: node.into(), addresses: addresses.into() });

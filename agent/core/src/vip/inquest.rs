@@ -45,6 +45,11 @@ impl Inquest {
         matches!(self.state, State::Silent(at) if now.since(at) <= FRESH)
     }
 
+    /// Tells whether there will be an answer.
+    pub(super) fn goes_on(&self) -> bool {
+        matches!(self.state, State::Asking(_) | State::Alive(_))
+    }
+
     /// Returns when to ask again.
     pub(super) fn ask_at(&self) -> Option<Instant> {
         match self.state {

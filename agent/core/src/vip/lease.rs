@@ -48,6 +48,8 @@ pub struct Keeper {
     generation: u64,
     /// When it was renewed last, while it is valid.
     renewed: Option<Instant>,
+    /// When [`tick`](Self::tick) was called last.
+    ticked: Option<Instant>,
     contact: bool,
     news: bool,
 }
@@ -64,12 +66,16 @@ impl Rules {
     fn patience(&self) -> Span {
         self.doubt.min(self.lease)
     }
+
+    fn half_lease(&self) -> Span {
+        Span::from_ns(self.lease.as_ns() / 2)
+    }
 }
 
 impl Keeper {
     /// Returns a keeper whose lease is not valid.
     pub fn new(rules: Rules) -> Self {
-        Self { rules, generation: 1, renewed: None, contact: false, news: true }
+        Self { rules, generation: 1, renewed: None, ticked: None, contact: false, news: true }
     }
 
     /// Takes other rules.
@@ -83,7 +89,14 @@ impl Keeper {
         let contact = heard + 1 >= self.rules.enough;
         self.news |= contact != self.contact;
         self.contact = contact;
+        let slept = self.ticked.replace(now).map_or(Span::ZERO, |ticked| now.since(ticked));
         let Some(renewed) = self.renewed else {
+            // A permission lasts no longer than what the others promised.
+            if slept > self.rules.half_lease() {
+                self.generation += 1;
+                self.news = true;
+                return Act::Nothing;
+            }
             if allowed != self.generation || !contact {
                 return Act::Nothing;
             }
@@ -101,7 +114,7 @@ impl Keeper {
             return Act::Revoke;
         }
         // A cluster thread that does not run may have missed that this node lost everything.
-        if now.since(alive) > Span::from_ns(self.rules.lease.as_ns() / 2) {
+        if now.since(alive) > self.rules.half_lease() {
             return Act::Nothing;
         }
         self.renewed = Some(now);
@@ -110,8 +123,11 @@ impl Keeper {
 
     /// Returns when it must be called again at the latest.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let often = Span::from_ns(self.rules.patience().as_ns() / 2);
-        self.renewed.map(|renewed| renewed + often)
+        let (since, within) = match self.renewed {
+            Some(renewed) => (renewed, self.rules.patience()),
+            None => (self.ticked?, self.rules.half_lease()),
+        };
+        Some(since + Span::from_ns(within.as_ns() / 2))
     }
 
     /// Returns what the cluster thread must know and does not know yet.
@@ -171,6 +187,16 @@ mod tests {
         assert_eq!(keeper.tick(at(25), 2, 1, at(25)), Act::Renew(at(525)));
         assert_eq!(keeper.tick(at(51), 2, 1, at(51)), Act::Revoke);
         assert_eq!(keeper.poll().map(|news| news.generation), Some(2));
+    }
+
+    #[test]
+    fn a_permission_that_was_slept_through_is_void() {
+        let mut keeper = Keeper::new(RULES);
+        assert_eq!(keeper.tick(at(0), 2, 0, at(0)), Act::Nothing);
+        assert_eq!(keeper.next_deadline(), Some(at(125)), "often enough to notice");
+        assert_eq!(keeper.tick(at(251), 2, 1, at(251)), Act::Nothing);
+        assert_eq!(keeper.poll().map(|news| news.generation), Some(2));
+        assert_eq!(keeper.tick(at(260), 2, 2, at(260)), Act::Renew(at(760)));
     }
 
     #[test]

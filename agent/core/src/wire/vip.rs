@@ -15,7 +15,7 @@
 //!     8  able       able u8, addresses
 //!     9  drain      on u8, node text
 //!    10  take over  host u32, process u32           that member fell silent, and its kernel too
-//!    11  ask        number u64                      does everybody agree that the sender has what it has?
+//!    11  ask        epoch u64, number u64           does everybody agree that the sender has what it has?
 //!    12  agree      host u32, process u32, number u64
 //!    13  leave
 //!    14  opened     addresses                       nobody but the sender answers for them
@@ -91,6 +91,8 @@ pub enum Said {
     TakeOver(MemberId),
     /// Do all agree that the sender has what it has?
     Ask {
+        /// Of the sender's view.
+        epoch: u64,
         /// Counts the sender's questions.
         number: u64,
     },
@@ -156,7 +158,7 @@ impl Said {
             8 => Self::Able { able: payload.flag("able")?, addresses: payload.addresses()? },
             9 => Self::Drain { on: payload.flag("drain")?, node: payload.name("node")?.into() },
             10 => Self::TakeOver(payload.member()?),
-            11 => Self::Ask { number: payload.u64()? },
+            11 => Self::Ask { epoch: payload.u64()?, number: payload.u64()? },
             12 => Self::Agree { to: payload.member()?, number: payload.u64()? },
             13 => Self::Leave,
             14 => Self::Opened(payload.addresses()?),
@@ -218,7 +220,7 @@ impl Said {
                 out.push(10);
                 put_member(out, *member);
             }
-            Self::Ask { number } => numbers(out, 11, &[*number]),
+            Self::Ask { epoch, number } => numbers(out, 11, &[*epoch, *number]),
             Self::Agree { to, number } => {
                 out.push(12);
                 put_member(out, *to);

@@ -187,7 +187,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     fn made(now: Want) -> Made {
-        Made { address: Ipv4Addr::LOCALHOST.into(), now, failed: None }
+        Made { address: Ipv4Addr::LOCALHOST.into(), order: 1, now, failed: None }
     }
 
     #[test]

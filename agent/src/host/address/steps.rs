@@ -11,17 +11,18 @@ use std::{net::IpAddr, time::Instant};
 
 impl Thread {
     /// Takes note of how addresses are to be.
-    pub(super) fn want(&mut self, wants: Vec<(IpAddr, Want)>) {
+    pub(super) fn want(&mut self, order: u64, wants: Vec<(IpAddr, Want)>) {
         for (address, want) in wants {
             match self.table.get_mut(address).filter(|entry| entry.managed) {
                 Some(entry) => {
-                    entry.want = want;
+                    (entry.want, entry.order) = (want, order);
                     entry.answer_due = true;
                     entry.failure = None;
                     self.settle(address);
                 }
                 None => self.outbox.made(Made {
                     address,
+                    order,
                     now: Want::Absent,
                     failed: Some(format!("{address} is not managed here; enable DuraVIP for it")),
                 }),
@@ -43,13 +44,13 @@ impl Thread {
         if !std::mem::take(&mut entry.answer_due) {
             return;
         }
-        let (now, interface) = (entry.now(&self.links), &entry.place.interface);
+        let (now, order, interface) = (entry.now(&self.links), entry.order, &entry.place.interface);
         let failed = (now != entry.want).then(|| match (&entry.failure, self.links.get(interface)) {
             (Some((why, _)), _) => why.clone(),
             (None, None) => format!("there is no link {interface}; make it, or name another one in Topology"),
             (None, Some(_)) => format!("link {interface} is down; it follows when the link is up"),
         });
-        self.outbox.made(Made { address, now, failed });
+        self.outbox.made(Made { address, order, now, failed });
     }
 
     /// Tells the gate whether an address that is silent is on the host; opening and closing are other steps.

@@ -64,6 +64,8 @@ pub(super) struct Entry {
     /// Configuration still names it.
     pub(super) managed: bool,
     pub(super) want: Want,
+    /// The order that says so; 0 before the first.
+    pub(super) order: u64,
     /// Everywhere it is, as far as is known.
     pub(super) found: Vec<Spot>,
     /// Its gate is open.
@@ -278,6 +280,7 @@ impl Entry {
             place,
             managed: true,
             want: Want::Absent,
+            order: 0,
             found: Vec::new(),
             open: false,
             standby: false,

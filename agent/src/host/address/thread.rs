@@ -294,7 +294,7 @@ impl Thread {
                 self.plan = Plan { bpffs: std::mem::take(&mut self.plan.bpffs), ..*plan };
                 self.adopt(now);
             }
-            Order::Make(wants) => self.want(wants),
+            Order::Make { order, wants } => self.want(order, wants),
             Order::Probe { id, addresses, every, until } => {
                 let on = |address: IpAddr| Some((address, self.table.get(address)?.place.interface.clone()));
                 let places = addresses.into_iter().filter_map(on).collect();

@@ -80,7 +80,7 @@ impl Addresses {
 
     pub(super) fn carry_out(&self, output: Output) {
         match output {
-            Output::Make(orders) => self.order(Order::Make(orders)),
+            Output::Make { order, wants } => self.order(Order::Make { order, wants }),
             Output::Probe { id, addresses, every, lasting } => {
                 let (every, until) =
                     (Duration::from_nanos(every.as_ns()), Duration::from_nanos(lasting.as_ns()));

@@ -5,6 +5,7 @@
 //! that probes every millisecond, a witness that hears all announcements and asks who answers. Peers take turns.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its tables")]
 
+mod living;
 mod prober;
 mod scene;
 mod tables;
@@ -45,6 +46,9 @@ struct Flags {
     /// Times that each number is tried; 0 skips that part
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// Minutes for which each peer holds addresses beside busy loops; 0 skips that part
+    #[arg(long, default_value_t = 5)]
+    minutes: u64,
     /// Only addresses of one family, where there are many
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Family::value_variants().to_vec())]
     families: Vec<Family>,
@@ -52,6 +56,12 @@ struct Flags {
     /// addresses
     #[arg(long, value_delimiter = ',', default_values_t = [10, 30, 100, 300])]
     interval_ms: Vec<u64>,
+}
+
+impl Flags {
+    fn shortest_interval(&self) -> Result<Duration> {
+        Ok(Duration::from_millis(*self.interval_ms.first().context("no interval")?))
+    }
 }
 
 /// Who keeps the addresses.
@@ -101,6 +111,10 @@ fn main() -> Result<()> {
     if flags.rounds > 0 {
         tables.push(many_addresses(&flags)?);
     }
+    if flags.minutes > 0 {
+        let span = flags.args.size(Duration::from_secs(60 * flags.minutes), Duration::from_secs(2));
+        tables.push(living::table(&flags.peers, flags.shortest_interval()?, span)?);
+    }
     println!("{}", flags.args.report(&tables));
     Ok(())
 }
@@ -110,7 +124,7 @@ fn one_address(flags: &Flags) -> Result<Table> {
     let runs = flags.args.size(flags.runs, 1);
     let block = runs.min(BLOCK);
     ensure!(runs.is_multiple_of(block), "--runs {runs} is no multiple of {block}");
-    let interval = Duration::from_millis(*flags.interval_ms.first().context("no interval")?);
+    let interval = flags.shortest_interval()?;
     let mut rows: Vec<FaultRow> = flags
         .faults
         .iter()

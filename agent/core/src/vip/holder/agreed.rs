@@ -57,7 +57,7 @@ impl Holder {
             // Who has come knows of nobody's neighbours, and is given addresses before they are told of again.
             self.share_neighbours();
         }
-        self.ask_if_need_be();
+        self.ask_if_need_be(now);
     }
 
     /// Takes what waited for an exchange to end.
@@ -89,8 +89,6 @@ impl Holder {
                 self.table.balance(usize::try_from(most).unwrap_or(usize::MAX));
             }
             Said::Relieve { epoch, moves } if Some(epoch) == self.epoch() => self.table.relieve(&moves),
-            // Of a view that is over.
-            Said::Digest { .. } | Said::Elect { .. } | Said::Balance { .. } | Said::Relieve { .. } => return,
             Said::Move { node, addresses } => {
                 if let Some(to) = self.table.named(&node) {
                     self.table.ask_for(&addresses, to);
@@ -108,9 +106,15 @@ impl Holder {
                 // Who may have something again gets it by an election.
                 (self.elected, self.called) = (self.elected && on, 0);
             }
-            Said::TakeOver(member) => self.on_taken_over(member),
-            Said::Ask { number } => self.on_ask(now, sender, number),
-            Said::Agree { to, number } => self.on_agree(sender, to, number),
+            Said::TakeOver(member) => self.on_taken_over(now, member),
+            Said::Ask { epoch, number } if Some(epoch) == self.epoch() => self.on_ask(now, sender, number),
+            // Of a view that is over, or that is not this node's: whoever asks there does not know what has happened here.
+            Said::Digest { .. }
+            | Said::Elect { .. }
+            | Said::Balance { .. }
+            | Said::Relieve { .. }
+            | Said::Ask { .. } => return,
+            Said::Agree { to, number } => self.on_agree(now, sender, to, number),
             Said::Leave => self.table.leave(sender),
         }
         let changes = self.table.take_changes();
@@ -168,7 +172,7 @@ impl Holder {
         self.refresh(now, moving.into_iter());
     }
 
-    fn epoch(&self) -> Option<u64> {
+    pub(super) fn epoch(&self) -> Option<u64> {
         self.view.as_ref().map(|view| view.epoch)
     }
 

@@ -33,8 +33,6 @@ pub(super) struct Doubt {
     held_at: Option<Instant>,
     /// It is held here already; the others have been told and may not know yet.
     taken: bool,
-    /// It said that it lives: nothing is taken before then.
-    not_before: Option<Instant>,
 }
 
 /// An address for which somebody answers who is none of us, or whom nobody knows.
@@ -64,8 +62,8 @@ impl Holder {
             let heir_of = heir_of.into_iter().filter(|address| !moving(address)).collect::<BTreeSet<_>>();
             let name = name.into();
             let unheld = heir_of.clone();
-            let (taken, held_at, not_before) = (false, None, None);
-            let doubt = Doubt { name, since: now, is_missing, heir_of, unheld, held_at, taken, not_before };
+            let (taken, held_at) = (false, None);
+            let doubt = Doubt { name, since: now, is_missing, heir_of, unheld, held_at, taken };
             let addresses = doubt.heir_of.iter().copied().collect::<Vec<_>>();
             self.doubts.insert(member, doubt);
             self.probe(Ghost::Of(member), &addresses);
@@ -94,12 +92,16 @@ impl Holder {
         self.doubts = doubts;
     }
 
-    /// A member says that it lives: what was seen of it before is void.
-    pub(super) fn believe(&mut self, now: Instant, member: MemberId) {
-        if let Some(doubt) = self.doubts.get_mut(&member) {
-            doubt.not_before = Some(now + self.settings.lease);
-        }
+    /// A member asks for its lease: what was seen of it before is void, and for as long as it may take its kernel to answer
+    /// nothing that it has is taken, whatever the wire says meanwhile.
+    pub(super) fn promise(&mut self, now: Instant, member: MemberId) {
+        self.promises.retain(|_, until| *until > now);
+        self.promises.insert(member, now + self.settings.lease);
         self.inquests.remove(&Ghost::Of(member));
+    }
+
+    fn promised(&self, now: Instant, member: MemberId) -> Option<Instant> {
+        self.promises.get(&member).copied().filter(|until| *until > now)
     }
 
     /// Returns what an address is to be because its owner may be dead; none if that is not why.
@@ -118,7 +120,7 @@ impl Holder {
         let Some(doubt) = self.doubts.get(&member).filter(|doubt| doubt.is_missing && !doubt.taken) else {
             return;
         };
-        if !self.confirm.firm || doubt.not_before.is_some_and(|at| now < at) || self.exchange.is_some() {
+        if !self.confirm.firm || self.promised(now, member).is_some() || self.exchange.is_some() {
             return;
         }
         let addresses = doubt.heir_of.iter().copied().collect::<Vec<_>>();
@@ -162,7 +164,7 @@ impl Holder {
             let held =
                 self.doubts.get(&member).is_some_and(|doubt| doubt.taken && doubt.heir_of.contains(address));
             let silent = self.inquests.get(&Ghost::Of(member)).is_some_and(|inquest| inquest.is_silent(now));
-            if held || (silent && !self.is_here(member)) {
+            if held || (silent && !self.is_here(member) && self.promised(now, member).is_none()) {
                 opened.push(*address);
             }
         }
@@ -179,11 +181,12 @@ impl Holder {
         }
     }
 
-    /// Asks the wire for what waits for it.
+    /// Asks the wire for what waits for it, unless it is being asked.
     pub(super) fn inquire(&mut self, now: Instant) {
         let mut wanted = alloc::collections::BTreeMap::<_, Vec<IpAddr>>::new();
         let waits = |address: &IpAddr| self.contested.get(address).is_some_and(|contest| contest.again > now);
-        for (address, ghost) in self.closed().filter(|(_, ghost)| !self.inquests.contains_key(ghost)) {
+        let goes_on = |ghost: &Ghost| self.inquests.get(ghost).is_some_and(Inquest::goes_on);
+        for (address, ghost) in self.closed().filter(|(_, ghost)| !goes_on(ghost)) {
             if ghost == Ghost::Anyone && waits(&address) {
                 continue;
             }
@@ -211,6 +214,10 @@ impl Holder {
         let found = self.inquests.iter_mut().find(|(_, inquest)| inquest.state == State::Asking(id));
         let Some((&ghost, inquest)) = found else { return };
         inquest.take(now, asked, answered);
+        let promise = if let Ghost::Of(member) = ghost { self.promises.get(&member) } else { None };
+        if let Some(until) = promise.filter(|until| **until > now && inquest.is_silent(now)) {
+            inquest.state = State::Alive(*until);
+        }
         let long = |since| now > since + self.settings.lease + TELL;
         let tell = !inquest.told && inquest.alive_since.is_some_and(long);
         inquest.told |= tell;
@@ -225,10 +232,14 @@ impl Holder {
         if let (Ghost::Anyone, Some((address, mac))) = (ghost, answered) {
             self.contest(now, address, mac);
         }
-        match ghost {
-            Ghost::Of(member) if self.is_here(member) => self.take_if_dead(now, member),
-            ghost if silent => self.open(now, ghost),
-            _ => {}
+        if let Ghost::Of(member) = ghost
+            && self.is_here(member)
+        {
+            self.take_if_dead(now, member);
+        }
+        // Also of one that is back meanwhile: the wire tells that it has let go.
+        if silent {
+            self.open(now, ghost);
         }
     }
 
@@ -290,11 +301,8 @@ impl Holder {
             let addresses = inquest.sample.clone();
             self.emit_probe(addresses);
         }
-        let lasting = self.doubts.iter().filter(|(_, doubt)| doubt.not_before.is_some_and(|at| at <= now));
-        for member in lasting.map(|(member, _)| *member).collect::<Vec<_>>() {
-            if let Some(doubt) = self.doubts.get_mut(&member) {
-                doubt.not_before = None;
-            }
+        let over = self.promises.extract_if(.., |_, until| *until <= now).map(|(member, _)| member);
+        for member in over.collect::<Vec<_>>() {
             self.take_if_dead(now, member);
         }
     }
@@ -304,7 +312,8 @@ impl Holder {
         let again = self.inquests.values().filter_map(Inquest::ask_at);
         let asking = self.inquests.contains_key(&Ghost::Anyone);
         let contested = self.contested.values().map(|contest| contest.again).filter(|_| !asking);
-        again.chain(self.doubts.values().filter_map(|doubt| doubt.not_before)).chain(contested).min()
+        let promises = self.promises.iter().filter(|(member, _)| self.doubts.contains_key(member));
+        again.chain(promises.map(|(_, until)| *until)).chain(contested).min()
     }
 
     /// These are held now: when that is all that came here from a node that fell silent, the outage is over.

@@ -8,7 +8,13 @@ use core::net::IpAddr;
 #[derive(Clone, Debug)]
 pub(super) struct Local {
     pub(super) ordered: Want,
+    /// The number of that order.
+    order: u64,
     pub(super) made: Want,
+    /// Nothing is under way: what is made is of the latest order.
+    is_settled: bool,
+    /// It is held, or an order to hold it is or was under way that another has replaced.
+    pub(super) may_be_held: bool,
     /// Why it is not what it was ordered to be.
     pub(super) failed: Option<String>,
     /// When what failed is tried again.
@@ -24,7 +30,10 @@ impl Local {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             ordered: Want::Absent,
+            order: 0,
             made: Want::Absent,
+            is_settled: true,
+            may_be_held: false,
             failed: None,
             retry_at: None,
             linger_until: None,
@@ -66,7 +75,7 @@ impl Holder {
 
     /// Brings some addresses in line with the table.
     pub(super) fn refresh(&mut self, now: Instant, addresses: impl Iterator<Item = IpAddr>) {
-        let mut orders = Vec::new();
+        let mut wants = Vec::new();
         for address in addresses {
             let Some(local) = self.locals.get(&address) else { continue };
             let want = self.desired(address, local);
@@ -74,11 +83,14 @@ impl Holder {
             let is_due = local.retry_at.is_none_or(|at| at <= now);
             if want != local.ordered || (local.failed.is_some() && is_due) {
                 (local.ordered, local.failed, local.retry_at) = (want, None, None);
-                orders.push((address, want));
+                (local.order, local.is_settled) = (self.orders + 1, false);
+                local.may_be_held |= want == Want::Held;
+                wants.push((address, want));
             }
         }
-        if !orders.is_empty() {
-            self.emit(Output::Make(orders));
+        if !wants.is_empty() {
+            self.orders += 1;
+            self.emit(Output::Make { order: self.orders, wants });
         }
         self.tell();
     }
@@ -90,9 +102,10 @@ impl Holder {
 
     pub(super) fn on_made(&mut self, now: Instant, made: Vec<Made>) {
         let (mut unable, mut held) = (Vec::new(), Vec::new());
-        for Made { address, now: is, failed } in made {
+        for Made { address, order, now: is, failed } in made {
             let Some(local) = self.locals.get_mut(&address) else { continue };
-            local.made = is;
+            (local.made, local.is_settled) = (is, order >= local.order);
+            local.may_be_held &= is == Want::Held || !local.is_settled;
             held.extend((is == Want::Held).then_some(address));
             if failed.is_none() {
                 (local.failed, local.retry_at) = (None, None);
@@ -112,7 +125,7 @@ impl Holder {
         self.able(unable, false);
         self.now_held(now, &held);
         self.tell();
-        self.ask_if_need_be();
+        self.ask_if_need_be(now);
     }
 
     /// Says ready and released where it is so and was not said.
@@ -128,15 +141,16 @@ impl Holder {
             let Some(local) = self.locals.get_mut(address) else { continue };
             match handover.phase {
                 Phase::Preparing
-                    if handover.to == own && local.made >= Want::Silent && local.told.is_none() =>
+                    if handover.to == own
+                        && local.is_settled
+                        && local.made >= Want::Silent
+                        && local.told.is_none() =>
                 {
                     local.told = Some(Phase::Preparing);
                     ready.push(*address);
                 }
                 Phase::Releasing
-                    if owner == Some(own)
-                        && local.made <= Want::Silent
-                        && local.told != Some(Phase::Releasing) =>
+                    if owner == Some(own) && !local.may_be_held && local.told != Some(Phase::Releasing) =>
                 {
                     local.told = Some(Phase::Releasing);
                     released.push(*address);

@@ -1,10 +1,6 @@
 //! What is due by time alone: elections, balancing, lingering addresses, another try.
 use super::{Holder, Output};
-use crate::{
-    time::Instant,
-    vip::{Balance, Want},
-    wire::vip::Said,
-};
+use crate::{time::Instant, vip::Balance, wire::vip::Said};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
@@ -96,7 +92,7 @@ impl Holder {
         let told = self.own.and_then(|own| self.table.seats().get(&own)).is_none_or(|seat| seat.leaving);
         let moving =
             |address: &IpAddr| self.table.topics().get(address).is_some_and(|topic| topic.handover.is_some());
-        let open = self.locals.iter().any(|(address, local)| local.made == Want::Held && moving(address));
+        let open = self.locals.iter().any(|(address, local)| local.may_be_held && moving(address));
         let own = self.own;
         let giving = self
             .table
