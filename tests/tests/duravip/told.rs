@@ -142,8 +142,8 @@ fn speak(site: &Site, host: usize) -> Result<()> {
 fn is_known_to(site: &Site, host: usize) -> Result<()> {
     until("the client to be known", BOUND, || {
         let shown = site.convoy(host, &["console", "cluster arp show"])?;
-        let is_shown = |client: &&str| shown.contains(&format!("{client:<17}[{CLIENT_MAC}]  "));
-        Ok(CLIENT.iter().all(|client| is_shown(&client)).then_some(()))
+        let is_shown = |client: &str| shown.contains(&format!("{client:<17}[{CLIENT_MAC}]  "));
+        Ok(CLIENT.iter().all(|client| is_shown(client)).then_some(()))
     })?;
     for other in (1..=3).filter(|other| *other != host) {
         let shown = site.convoy(other, &["console", "cluster arp show"])?;
