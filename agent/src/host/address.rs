@@ -91,6 +91,9 @@ pub enum Order {
         id: u64,
         /// Which; managed ones only, for those have a link.
         addresses: Vec<IpAddr>,
+        /// Managed ones that others hold on the same links. They are asked for after each round of the others, and if there
+        /// are any, silence is believed only if they answered as many rounds as it takes.
+        controls: Vec<IpAddr>,
         /// Time between questions, 1 ms at least.
         every: Duration,
         /// When to stop, counted from when the order is taken.
@@ -166,7 +169,7 @@ pub enum Found {
         /// From where.
         mac: Mac,
     },
-    /// Questions left on a link that is up, and nobody answered.
+    /// Questions left on a link that is up, and nobody answered, except controls.
     Silence,
     /// Nothing could be asked, and why; says nothing about the other host.
     Unsure(String),

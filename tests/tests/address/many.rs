@@ -53,6 +53,7 @@ fn in_bulk(vips: &[IpAddr]) -> Result<String> {
     node.order(Order::Probe {
         id: 1,
         addresses: vec![doubted],
+        controls: Vec::new(),
         every: Duration::from_millis(2),
         until: BOUND,
     })?;

@@ -11,7 +11,7 @@ use std::{net::IpAddr, time::Duration};
 /// Asks the wire from a node, and returns whether somebody answered.
 fn is_answered(node: &mut Node, address: IpAddr) -> Result<bool> {
     let (every, until) = (Duration::from_millis(10), Duration::from_millis(300));
-    node.order(Order::Probe { id: 7, addresses: vec![address], every, until })?;
+    node.order(Order::Probe { id: 7, addresses: vec![address], controls: Vec::new(), every, until })?;
     let found = node.event("the end of a probe", |event| match event {
         Event::Probed { id: 7, found } => Some(found.clone()),
         _ => None,

@@ -7,7 +7,7 @@ use std::{net::IpAddr, time::Duration};
 
 fn probe(node: &mut Node, id: u64, addresses: Vec<IpAddr>, until_ms: u64) -> Result<Found> {
     let (every, until) = (Duration::from_millis(5), Duration::from_millis(until_ms));
-    node.order(Order::Probe { id, addresses, every, until })?;
+    node.order(Order::Probe { id, addresses, controls: Vec::new(), every, until })?;
     node.event("the end of a probe", |event| match event {
         Event::Probed { id: other, found } if *other == id => Some(found.clone()),
         _ => None,

@@ -44,11 +44,15 @@ impl Site {
     }
 }
 
+/// When an order will be done, its number, and what it is.
+type Ordered = (Instant, u64, Vec<(IpAddr, Want)>);
+
 /// A question on the wire.
 #[derive(Debug)]
 pub(super) struct Probe {
     pub(super) id: u64,
     pub(super) addresses: Vec<IpAddr>,
+    pub(super) controls: Vec<IpAddr>,
     pub(super) until: Instant,
 }
 
@@ -73,7 +77,7 @@ pub(super) struct Host {
     bus: SimBus,
     unsent: VecDeque<Vec<u8>>,
     /// Netlink: what was ordered, and when it will be done.
-    orders: VecDeque<(Instant, u64, Vec<(IpAddr, Want)>)>,
+    orders: VecDeque<Ordered>,
     pub(super) probes: Vec<Probe>,
     beats: BTreeMap<usize, Beats>,
     beat_at: Instant,
@@ -278,8 +282,8 @@ impl Host {
                     let last = self.orders.back().map_or(at, |(last, ..)| at.max(*last));
                     self.orders.push_back((last, order, wants));
                 }
-                Output::Probe { id, addresses, every: _, lasting } => {
-                    self.probes.push(Probe { id, addresses, until: now + lasting });
+                Output::Probe { id, addresses, controls, every: _, lasting } => {
+                    self.probes.push(Probe { id, addresses, controls, until: now + lasting });
                 }
                 Output::Allow(generation) => self.allowed = generation,
                 Output::Forbid => {

@@ -11,7 +11,7 @@ use lab::{
     bus_model::{Options, World},
     prng::Prng,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 /// Virtual time in which things happen, and in which the world must come to rest afterwards.
 const TROUBLE: u64 = 3_000;
@@ -23,6 +23,8 @@ const TICK: Span = Span::from_ms(1);
 pub(super) enum Defect {
     /// Nobody ever answers a question on the wire.
     WireIsMute,
+    /// Silence is believed of a wire on which nobody is heard.
+    SilenceNeedsNoControl,
     /// Kernels answer although their lease has run out.
     LeaseIsIgnored,
 }
@@ -45,6 +47,8 @@ pub(super) struct Run {
     now: Instant,
     defect: Option<Defect>,
     trace: bool,
+    /// Hosts that hear nothing on the segment until then, and all else.
+    deaf: Vec<Instant>,
     /// The last time when some way was cut in one direction only.
     one_way: Instant,
     /// The last time when two hosts were on different segments, and when a host's process did not run.
@@ -87,6 +91,7 @@ impl Run {
             one_way: Instant::default(),
             apart: BTreeMap::new(),
             idle: vec![Instant::default(); hosts],
+            deaf: vec![Instant::default(); hosts],
             outcome: Outcome::default(),
         }
     }
@@ -168,22 +173,31 @@ impl Run {
             }
             let mut done = Vec::new();
             for (at, probe) in self.hosts[asking].probes.iter().enumerate() {
-                let answers = |other: usize| {
+                let answers = |other: usize, asked: &[IpAddr]| {
                     let there =
                         other != asking && self.lan.reaches(asking, other) && self.lan.reaches(other, asking);
                     let kernel = &self.hosts[other].kernel;
-                    let address = probe.addresses.iter().find(|address| kernel.answers(now, **address));
+                    let address = asked.iter().find(|address| kernel.answers(now, **address));
                     address.filter(|_| there).copied()
                 };
-                let answer = (0..self.hosts.len()).find_map(answers);
-                let answer = answer.filter(|_| self.defect != Some(Defect::WireIsMute));
+                // Where nobody else holds anything, nothing tells who hears nobody from who is alone.
+                let is_deaf = now < self.deaf[asking] && !probe.controls.is_empty();
+                let hears = |addresses: &[IpAddr]| {
+                    let found = (0..self.hosts.len()).find_map(|other| answers(other, addresses));
+                    found.filter(|_| self.defect != Some(Defect::WireIsMute) && !is_deaf)
+                };
+                let answer = hears(&probe.addresses);
                 if answer.is_some() || now >= probe.until {
-                    done.push((at, probe.id, answer.map(|address| (address, [2, 0, 0, 0, 0, 1]))));
+                    let is_controlled = probe.controls.is_empty()
+                        || matches!(self.defect, Some(Defect::WireIsMute | Defect::SilenceNeedsNoControl))
+                        || hears(&probe.controls).is_some();
+                    let answered = answer.map(|address| (address, [2, 0, 0, 0, 0, 1]));
+                    done.push((at, probe.id, is_controlled, answered));
                 }
             }
-            for (at, id, answered) in done.into_iter().rev() {
+            for (at, id, asked, answered) in done.into_iter().rev() {
                 self.hosts[asking].probes.remove(at);
-                self.hosts[asking].holder.handle(now, Input::Probed { id, asked: true, answered });
+                self.hosts[asking].holder.handle(now, Input::Probed { id, asked, answered });
             }
         }
     }
@@ -283,22 +297,32 @@ impl Run {
                 self.world.lose(n);
                 self.note(&format!("n{n} loses the bus"));
             }
-            83..=87 => {
+            83..=84 => {
                 self.hosts[n].lag = self.prng.scale(1..=60);
                 self.note(&format!("netlink of n{n} takes up to {} ms", self.hosts[n].lag));
             }
-            88..=93 if self.hosts[n].runs(now) => {
-                let (address, to) = (self.prng.index(self.site.addresses), self.prng.index(all.len()));
-                self.outcome.moves += 1;
-                self.note(&format!("n{n} moves {address} to n{to}"));
-                self.hosts[n].holder.handle(now, Input::Move(&[host::address(address)], &host::name(to)));
+            85..=87 => {
+                let ms = self.prng.scale(5..=400);
+                self.deaf[n] = now + Span::from_ms(ms);
+                self.note(&format!("n{n} hears nothing on the segment for {ms} ms"));
             }
-            94..=99 if self.hosts[n].runs(now) => {
-                let (other, on) = (self.prng.index(all.len()), self.prng.per_mille(400));
-                self.note(&format!("n{n} drains n{other}: {on}"));
-                self.hosts[n].holder.handle(now, Input::Drain(&host::name(other), on));
-            }
+            88..=99 if self.hosts[n].runs(now) => self.operate(n, what),
             _ => {}
+        }
+    }
+
+    /// An operator does something on a host.
+    fn operate(&mut self, n: usize, what: u64) {
+        let (now, all) = (self.now, self.hosts.len());
+        if what < 94 {
+            let (address, to) = (self.prng.index(self.site.addresses), self.prng.index(all));
+            self.outcome.moves += 1;
+            self.note(&format!("n{n} moves {address} to n{to}"));
+            self.hosts[n].holder.handle(now, Input::Move(&[host::address(address)], &host::name(to)));
+        } else {
+            let (other, on) = (self.prng.index(all), self.prng.per_mille(400));
+            self.note(&format!("n{n} drains n{other}: {on}"));
+            self.hosts[n].holder.handle(now, Input::Drain(&host::name(other), on));
         }
     }
 

@@ -43,3 +43,8 @@ fn a_wire_that_never_answers_is_noticed() {
 fn a_kernel_that_ignores_its_lease_is_noticed() {
     assert!(first_failure(Defect::LeaseIsIgnored).is_some());
 }
+
+#[test]
+fn a_host_that_hears_nobody_and_believes_it_is_noticed() {
+    assert!(first_failure(Defect::SilenceNeedsNoControl).is_some());
+}

@@ -26,7 +26,7 @@ pub enum Input<'a> {
     Probed {
         /// Which.
         id: u64,
-        /// Whether it went out on the wire: else it says nothing.
+        /// Whether it went out on the wire, and a control was heard if there are any: else it says nothing.
         asked: bool,
         /// Who answered first, for what; none if nobody did in time.
         answered: Option<(IpAddr, Mac)>,
@@ -102,6 +102,8 @@ pub enum Output {
         id: u64,
         /// Any answer for any of them counts.
         addresses: Vec<IpAddr>,
+        /// Others hold these on the same devices: if any are named, silence counts only if one of them was heard.
+        controls: Vec<IpAddr>,
         /// Time between two questions for an address.
         every: Span,
         /// How long to wait for an answer, from the first question.

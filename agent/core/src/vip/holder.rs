@@ -14,6 +14,7 @@
 //! Nothing here is true before the driver says so ([`Input::Made`]).
 mod agreed;
 mod confirm;
+mod control;
 mod doubt;
 mod local;
 mod relief;

@@ -13,6 +13,8 @@ pub(super) struct Inquest {
     /// Addresses that are asked for.
     pub(super) sample: Vec<IpAddr>,
     pub(super) state: State,
+    /// When it was begun.
+    pub(super) since: Instant,
     /// Since when the host has answered without its node being heard.
     pub(super) alive_since: Option<Instant>,
     /// It was told that it answers.
@@ -32,12 +34,12 @@ pub(super) enum State {
 
 impl Inquest {
     /// Returns one that asks for some of these.
-    pub(super) fn new(id: u64, ghost: Ghost, addresses: &[IpAddr]) -> Self {
+    pub(super) fn new(now: Instant, ghost: Ghost, addresses: &[IpAddr]) -> Self {
         let sample = match ghost {
             Ghost::Of(_) => sample(addresses),
             Ghost::Anyone => addresses.iter().take(ANYONES).copied().collect(),
         };
-        Self { sample, state: State::Asking(id), alive_since: None, told: false }
+        Self { sample, state: State::Alive(now), since: now, alive_since: None, told: false }
     }
 
     /// Tells whether nobody answered, a moment ago.

@@ -184,6 +184,10 @@ impl Said {
                 out.extend_from_slice(&number.to_le_bytes());
             }
         };
+        let list = |out: &mut Vec<u8>, word: u8, addresses: &[IpAddr]| {
+            out.push(word);
+            put_addresses(out, addresses);
+        };
         match self {
             Self::Digest { epoch, digest } => numbers(out, 1, &[*epoch, *digest]),
             Self::Part(part) => {
@@ -200,14 +204,8 @@ impl Said {
                 put_text(out, node, bounds::NAME_BYTES_MAX);
                 put_addresses(out, addresses);
             }
-            Self::Ready(addresses) => {
-                out.push(6);
-                put_addresses(out, addresses);
-            }
-            Self::Released(addresses) => {
-                out.push(7);
-                put_addresses(out, addresses);
-            }
+            Self::Ready(addresses) => list(out, 6, addresses),
+            Self::Released(addresses) => list(out, 7, addresses),
             Self::Able { able, addresses } => {
                 out.extend_from_slice(&[8, u8::from(*able)]);
                 put_addresses(out, addresses);
@@ -227,10 +225,7 @@ impl Said {
                 out.extend_from_slice(&number.to_le_bytes());
             }
             Self::Leave => out.push(13),
-            Self::Opened(addresses) => {
-                out.push(14);
-                put_addresses(out, addresses);
-            }
+            Self::Opened(addresses) => list(out, 14, addresses),
             Self::Relieve { epoch, moves } => {
                 numbers(out, 16, &[*epoch]);
                 put_length(out, moves.len());

@@ -4,7 +4,7 @@ use super::{
     announce::Announcer,
     hooks::Phase,
     plumbing::{Answers, Plumber, Survey, survey},
-    probe::Probes,
+    probe::{Probe, Probes},
     segment::Segment,
     shared::{Link, Mail, Outbox},
     table::{Lane, Links, Table},
@@ -295,10 +295,12 @@ impl Thread {
                 self.adopt(now);
             }
             Order::Make { order, wants } => self.want(order, wants),
-            Order::Probe { id, addresses, every, until } => {
+            Order::Probe { id, addresses, controls, every, until } => {
                 let on = |address: IpAddr| Some((address, self.table.get(address)?.place.interface.clone()));
-                let places = addresses.into_iter().filter_map(on).collect();
-                if let Some(found) = self.probes.begin(id, places, every, until, now) {
+                let [places, controls] =
+                    [addresses, controls].map(|all| all.into_iter().filter_map(on).collect());
+                let probe = Probe::new(id, places, controls, every, until, now);
+                if let Some(found) = self.probes.begin(probe) {
                     self.outbox.tell(Event::Probed { id, found });
                 }
             }

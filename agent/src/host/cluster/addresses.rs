@@ -81,10 +81,10 @@ impl Addresses {
     pub(super) fn carry_out(&self, output: Output) {
         match output {
             Output::Make { order, wants } => self.order(Order::Make { order, wants }),
-            Output::Probe { id, addresses, every, lasting } => {
+            Output::Probe { id, addresses, controls, every, lasting } => {
                 let (every, until) =
                     (Duration::from_nanos(every.as_ns()), Duration::from_nanos(lasting.as_ns()));
-                self.order(Order::Probe { id, addresses, every, until });
+                self.order(Order::Probe { id, addresses, controls, every, until });
             }
             Output::HostsOfInterest(hosts) => self.order(Order::HostsOfInterest(hosts)),
             Output::Announce(addresses) => self.order(Order::Announce(addresses)),

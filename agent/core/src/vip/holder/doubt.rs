@@ -12,7 +12,7 @@ use crate::{
     time::{Instant, Span},
     vip::{
         Change, Event, Ghost,
-        inquest::{self, Inquest, State},
+        inquest::{Inquest, State},
     },
     wire::{arp::Mac, vip::Said},
 };
@@ -66,7 +66,7 @@ impl Holder {
             let doubt = Doubt { name, since: now, is_missing, heir_of, unheld, held_at, taken };
             let addresses = doubt.heir_of.iter().copied().collect::<Vec<_>>();
             self.doubts.insert(member, doubt);
-            self.probe(Ghost::Of(member), &addresses);
+            self.probe(now, Ghost::Of(member), &addresses);
             self.refresh(now, addresses.into_iter());
         }
         self.take_if_dead(now, member);
@@ -129,7 +129,7 @@ impl Holder {
             Some(Inquest { state: State::Asking(_) | State::Alive(_), .. }) => return,
             // It was silent some time ago, or nobody asked.
             Some(Inquest { state: State::Silent(_), .. }) | None => {
-                return self.probe(Ghost::Of(member), &addresses);
+                return self.probe(now, Ghost::Of(member), &addresses);
             }
         }
         if let Some(doubt) = self.doubts.get_mut(&member) {
@@ -193,21 +193,14 @@ impl Holder {
             wanted.entry(ghost).or_default().push(address);
         }
         for (ghost, addresses) in wanted {
-            self.probe(ghost, &addresses);
+            self.probe(now, ghost, &addresses);
         }
     }
 
-    pub(super) fn probe(&mut self, ghost: Ghost, addresses: &[IpAddr]) {
-        self.probes += 1;
-        let inquest = Inquest::new(self.probes, ghost, addresses);
-        let addresses = inquest.sample.clone();
-        self.inquests.insert(ghost, inquest);
-        self.emit_probe(addresses);
-    }
-
-    fn emit_probe(&mut self, addresses: Vec<IpAddr>) {
-        let (id, every, lasting) = (self.probes, inquest::EVERY, inquest::LASTING);
-        self.emit(Output::Probe { id, addresses, every, lasting });
+    /// Begins an inquest.
+    pub(super) fn probe(&mut self, now: Instant, ghost: Ghost, addresses: &[IpAddr]) {
+        self.inquests.insert(ghost, Inquest::new(now, ghost, addresses));
+        self.ask_wire(now, ghost);
     }
 
     pub(super) fn on_probed(&mut self, now: Instant, id: u64, asked: bool, answered: Option<(IpAddr, Mac)>) {
@@ -244,7 +237,7 @@ impl Holder {
     }
 
     /// Tells whether a member is in the view and not known to be fenced: nothing it has is taken without its being told.
-    fn is_here(&self, member: MemberId) -> bool {
+    pub(super) fn is_here(&self, member: MemberId) -> bool {
         self.nodes.contains(&member) && self.table.seats().get(&member).is_some_and(|seat| !seat.fenced)
     }
 
@@ -295,11 +288,7 @@ impl Holder {
         let due = inquests.iter().filter(|(_, inquest)| inquest.ask_at().is_some_and(|at| at <= now));
         let due = due.map(|(ghost, _)| *ghost).collect::<Vec<_>>();
         for ghost in due {
-            self.probes += 1;
-            let Some(inquest) = self.inquests.get_mut(&ghost) else { continue };
-            inquest.state = State::Asking(self.probes);
-            let addresses = inquest.sample.clone();
-            self.emit_probe(addresses);
+            self.ask_wire(now, ghost);
         }
         let over = self.promises.extract_if(.., |_, until| *until <= now).map(|(member, _)| member);
         for member in over.collect::<Vec<_>>() {
