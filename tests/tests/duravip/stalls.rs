@@ -2,7 +2,10 @@
 use super::site::{BOUND, Site, addresses};
 use anyhow::{Result, ensure};
 use lab::{Signal, VipOptions, prng::Prng, until};
-use std::{env, thread, time::Duration};
+use std::{
+    env, thread,
+    time::{Duration, Instant},
+};
 
 fn options() -> VipOptions {
     VipOptions { addresses: addresses(6), ..VipOptions::default() }
@@ -42,13 +45,20 @@ fn many_stalls_of_any_length_never_make_two_owners() -> Result<()> {
     let stalls = env::var("CONVOY_STALLS").ok().and_then(|number| number.parse().ok()).unwrap_or(4);
     let mut site = Site::up(&options())?;
     let mut prng = Prng::new(7);
+    let mut begun = Vec::new();
     for _ in 0..stalls {
         let host = 1 + prng.index(3);
         let ms = prng.scale(50..=5_000);
+        begun.push((Instant::now(), host, ms));
         site.process(host)?.kill(Signal::STOP)?;
         thread::sleep(Duration::from_millis(ms)); // waits: for the stall
         site.process(host)?.kill(Signal::CONT)?;
         site.wait_until_held(&[1, 2, 3])?;
+    }
+    for double in site.witness().testimony().double {
+        let stall = begun.iter().rfind(|(at, ..)| *at < double.asked);
+        let after = stall.map(|(at, host, ms)| (*host, *ms, double.asked - *at));
+        eprintln!("{double}; asked after the stall of (host, for milliseconds): {after:?}");
     }
     let testimony = site.finish()?;
     ensure!(testimony.answered > testimony.asked / 10, "{testimony:?}");

@@ -197,7 +197,10 @@ impl Host {
             if level > beats.told {
                 self.beats.insert(from, Beats { told: level, ..beats });
                 let name = name(from);
-                self.holder.handle(now, if level == 1 { Input::Doubt(&name) } else { Input::Missing(&name) });
+                self.holder.handle(
+                    now,
+                    if level == 1 { Input::Doubt(&name, silent) } else { Input::Missing(&name, silent) },
+                );
             }
         }
         match self.keeper.tick(now, heard, self.allowed, now) {

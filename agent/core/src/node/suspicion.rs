@@ -62,11 +62,11 @@ impl Entry {
 
 impl Node {
     pub(super) fn on_suspicion(&mut self, now: Instant, suspicion: Suspicion<'_>) {
-        let Suspicion { name, incarnation, stage, .. } = suspicion;
+        let Suspicion { name, incarnation, stage, silent } = suspicion;
         match stage {
             Stage::Heard => self.vips.handle(now, vip::Input::Heard(name)),
-            Stage::Doubted => return self.vips.handle(now, vip::Input::Doubt(name)),
-            Stage::Missing => return self.vips.handle(now, vip::Input::Missing(name)),
+            Stage::Doubted => return self.vips.handle(now, vip::Input::Doubt(name, silent)),
+            Stage::Missing => return self.vips.handle(now, vip::Input::Missing(name, silent)),
             Stage::Suspect => {}
         }
         let suspect = stage == Stage::Suspect;

@@ -31,10 +31,10 @@ pub enum Input<'a> {
         /// Who answered first, for what; none if nobody did in time.
         answered: Option<(IpAddr, Mac)>,
     },
-    /// A node's heartbeats are missing. The wire is asked.
-    Doubt(&'a str),
+    /// A node's heartbeats are missing, for so long. The wire is asked.
+    Doubt(&'a str, Span),
     /// They have been missing for so long that the node is taken for dead, if the wire says so too.
-    Missing(&'a str),
+    Missing(&'a str, Span),
     /// They come.
     Heard(&'a str),
     /// The lease has run out or was given up, or whether this node hears enough of the others has changed.

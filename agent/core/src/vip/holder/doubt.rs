@@ -43,7 +43,7 @@ pub(super) struct Contest {
 }
 
 impl Holder {
-    pub(super) fn on_doubt(&mut self, now: Instant, name: &str, is_missing: bool) {
+    pub(super) fn on_doubt(&mut self, now: Instant, name: &str, silent: Span, is_missing: bool) {
         let Some(member) = self.table.named(name).filter(|member| self.nodes.contains(member)) else {
             return;
         };
@@ -60,10 +60,11 @@ impl Holder {
             }
             let moving = |address: &IpAddr| self.table.topics()[address].handover.is_some();
             let heir_of = heir_of.into_iter().filter(|address| !moving(address)).collect::<BTreeSet<_>>();
+            let since = Instant::from_ns(now.as_ns().saturating_sub(silent.as_ns()));
             let name = name.into();
             let unheld = heir_of.clone();
             let (taken, held_at) = (false, None);
-            let doubt = Doubt { name, since: now, is_missing, heir_of, unheld, held_at, taken };
+            let doubt = Doubt { name, since, is_missing, heir_of, unheld, held_at, taken };
             let addresses = doubt.heir_of.iter().copied().collect::<Vec<_>>();
             self.doubts.insert(member, doubt);
             self.probe(now, Ghost::Of(member), &addresses);
