@@ -17,6 +17,8 @@ pub(super) struct Inquest {
     pub(super) since: Instant,
     /// Since when the host has answered without its node being heard.
     pub(super) alive_since: Option<Instant>,
+    /// Since when nobody has answered.
+    silent_since: Option<Instant>,
     /// It was told that it answers.
     pub(super) told: bool,
 }
@@ -39,7 +41,14 @@ impl Inquest {
             Ghost::Of(_) => sample(addresses),
             Ghost::Anyone => addresses.iter().take(ANYONES).copied().collect(),
         };
-        Self { sample, state: State::Alive(now), since: now, alive_since: None, told: false }
+        Self {
+            sample,
+            state: State::Alive(now),
+            since: now,
+            alive_since: None,
+            silent_since: None,
+            told: false,
+        }
     }
 
     /// Tells whether nobody answered, a moment ago.
@@ -63,10 +72,15 @@ impl Inquest {
     /// The wire has answered, or not.
     pub(super) fn take(&mut self, now: Instant, asked: bool, answered: Option<(IpAddr, Mac)>) {
         self.state = match (asked, answered) {
-            (true, None) => State::Silent(now),
+            (true, None) => {
+                let since = *self.silent_since.get_or_insert(now);
+                let is_over = self.alive_since.is_none() || now.since(since) >= GUARD;
+                if is_over { State::Silent(now) } else { State::Alive(now + AGAIN) }
+            }
             (false, None) => State::Alive(now + AGAIN),
             (_, Some(_)) => {
                 self.alive_since.get_or_insert(now);
+                self.silent_since = None;
                 State::Alive(now + AGAIN)
             }
         };
@@ -92,5 +106,8 @@ pub(super) const EVERY: Span = Span::from_ms(2);
 pub(super) const LASTING: Span = Span::from_ms(8);
 /// Pause before a host that answers is asked again. chosen: it falls silent when its lease ends; that is noticed soon.
 const AGAIN: Span = Span::from_ms(10);
+/// For how long a host must have been silent that did answer while its node was not heard. chosen: its lease has run out;
+/// whatever it answered to before has left every queue by then, and half a second of outage is a tenth longer.
+const GUARD: Span = Span::from_ms(50);
 /// Age up to which silence is evidence.
 const FRESH: Span = Span::from_ms(60);
