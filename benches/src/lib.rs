@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod bpf;
+pub mod busy;
 pub mod machine;
 pub mod peers;
 pub mod stats;

@@ -9,6 +9,7 @@ use std::{
     ffi::{OsStr, OsString},
     fs::{File, OpenOptions},
     io::{Read, Seek},
+    net::{IpAddr, SocketAddr, UdpSocket},
     os::{fd::AsFd, unix::process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio},
@@ -48,6 +49,15 @@ impl Place {
     /// Returns the directory of everything this place writes; it goes with the lab.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Sends something to an address, so that the kernels have to find each other.
+    pub fn greet(&self, to: IpAddr) -> Result<()> {
+        self.inside(|| {
+            let any: SocketAddr = if to.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
+            UdpSocket::bind(any)?.send_to(b"?", (to, 9))
+        })??;
+        Ok(())
     }
 
     /// Runs `work` on a thread inside the namespace. Sockets it opens stay in the namespace; the thread is not

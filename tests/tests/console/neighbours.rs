@@ -1,9 +1,9 @@
 //! `cluster arp show`: whom a host heard of on the links of managed addresses, in the text of the reference.
 use crate::{BOUND, one, root};
 use anyhow::{Context as _, Result, ensure};
-use lab::{Place, require, until};
+use lab::{require, until};
 use std::{
-    net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket},
+    net::{IpAddr, Ipv6Addr},
     time::Instant,
 };
 
@@ -36,10 +36,10 @@ fn neighbours_are_shown(option: &str) -> Result<()> {
         let output = host.launch("ip").args(arguments.split(' ')).run(BOUND)?;
         ensure!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
     }
-    say(host, "10.79.0.2".parse()?)?;
-    say(lab.client(), host.v4().into())?;
-    say(lab.client(), host.v6().into())?;
-    say(lab.sink(), host.v4().into())?;
+    host.greet("10.79.0.2".parse()?)?;
+    lab.client().greet(host.v4().into())?;
+    lab.client().greet(host.v6().into())?;
+    lab.sink().greet(host.v4().into())?;
     let mut last = String::new();
     let shown = until("who spoke to this host", BOUND, || {
         last = root(host, &["cluster arp show"])?.1;
@@ -58,15 +58,6 @@ fn neighbours_are_shown(option: &str) -> Result<()> {
         Ok((text == EXPECTED).then_some(()))
     });
     shown.with_context(|| last)
-}
-
-/// Sends something, so that the kernels have to find each other.
-fn say(place: &Place, to: IpAddr) -> Result<()> {
-    place.inside(|| {
-        let any: SocketAddr = if to.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
-        UdpSocket::bind(any)?.send_to(b"?", (to, 9))
-    })??;
-    Ok(())
 }
 
 const OTHER: &str = "neigh add 10.79.1.1 lladdr 02:00:00:00:00:01 dev aside nud reachable";

@@ -3,7 +3,7 @@ use super::site::{BOUND, Site};
 use anyhow::{Context as _, Result, ensure};
 use lab::{Ear, Place, Said, Signal, VipOptions, until};
 use serde_json::Value;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::IpAddr;
 
 /// One of each family; all are with that node whenever it is a member. Hosts look at their neighbours every `check` seconds.
 fn options(preference: &str, check: u32) -> VipOptions {
@@ -59,7 +59,7 @@ fn whom_another_node_knows_is_told_of_a_move_and_whom_nobody_knows_is_not() -> R
     // All has been said. What the sink hears next of mta3 comes after it.
     let marker: IpAddr = "10.79.0.3".parse()?;
     ip(site.lab.host(3), "addr add 10.79.0.3/24 dev eth0")?;
-    say(site.lab.host(3), "10.79.0.99".parse()?)?;
+    site.lab.host(3).greet("10.79.0.99".parse()?)?;
     let heard = until_marker(&mut sink, marker)?;
     let of_ours = heard.iter().find(|said| site.addresses.contains(&said.address));
     ensure!(of_ours.is_none(), "nobody knows the sink, and it was told: {of_ours:?}");
@@ -135,8 +135,8 @@ fn be_known_to(site: &Site, host: usize) -> Result<()> {
 
 fn speak(site: &Site, host: usize) -> Result<()> {
     let place = site.lab.host(host);
-    say(site.lab.client(), place.v4().into())?;
-    say(site.lab.client(), place.v6().into())
+    site.lab.client().greet(place.v4().into())?;
+    site.lab.client().greet(place.v6().into())
 }
 
 fn is_known_to(site: &Site, host: usize) -> Result<()> {
@@ -217,15 +217,6 @@ fn ip(place: &Place, arguments: &str) -> Result<String> {
     let output = place.launch("ip").args(arguments.split(' ')).run(BOUND)?;
     ensure!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?)
-}
-
-/// Sends something, so that the kernels have to find each other.
-fn say(place: &Place, to: IpAddr) -> Result<()> {
-    place.inside(|| {
-        let any: SocketAddr = if to.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
-        UdpSocket::bind(any)?.send_to(b"?", (to, 9))
-    })??;
-    Ok(())
 }
 
 /// The client, as the lab has it.

@@ -19,16 +19,14 @@ use convoy_agent::host::control::{
 };
 use convoy_benches::{
     args::Args,
+    busy,
     stats::Samples,
     table::{self, Table},
 };
 use lab::{Agent, Lab, LabOptions, Signal, until};
 use naive::Naive;
 use std::{
-    fs,
-    hint::black_box,
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
+    fs, thread,
     time::{Duration, Instant},
 };
 
@@ -122,20 +120,9 @@ fn faults(site: &mut Site<'_>, naive: &Naive, runs: usize) -> Result<Table> {
 /// Nobody dies; four threads of this program want both cores.
 fn false_alarms(site: &Site<'_>, naive: &Naive, span: Duration) -> Result<Table> {
     site.settle()?;
-    let over = AtomicBool::new(false);
     let (before, theirs) = (site.suspicions()?, naive.count());
     let buses = site.buses()?;
-    thread::scope(|scope| {
-        for _ in 0..BUSY {
-            scope.spawn(|| {
-                while !over.load(Ordering::Relaxed) {
-                    black_box(&over);
-                }
-            });
-        }
-        thread::sleep(span); // waits: for suspicions, which only time brings
-        over.store(true, Ordering::Relaxed);
-    });
+    busy::beside(BUSY, span);
     let (suspicions, theirs) = (site.suspicions()? - before, naive.count() - theirs);
     let changes = site.buses()?.iter().zip(&buses).map(|(now, then)| now.changes_since(*then)).max();
     let statuses =

@@ -1,14 +1,9 @@
 //! Nobody dies: how often addresses move all the same while both cores are busy.
 use crate::{Peer, scene::Scene};
 use anyhow::Result;
-use convoy_benches::{peers::failover, table::Table};
+use convoy_benches::{busy, peers::failover, table::Table};
 use lab::{Lab, LabOptions, witness::Testimony};
-use std::{
-    hint::black_box,
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
-    time::Duration,
-};
+use std::{thread, time::Duration};
 
 /// What the witness saw of one peer, beside this many busy loops.
 struct Lived {
@@ -20,13 +15,13 @@ struct Lived {
 /// Has each peer hold addresses for this long, one after the other.
 pub(crate) fn table(peers: &[Peer], interval: Duration, span: Duration) -> Result<Table> {
     let cores = thread::available_parallelism()?;
-    let busy = 2 * cores.get();
+    let loops = 2 * cores.get();
     let mut table = Table::new(
-        &format!("Hosts that live, {busy} busy loops on {cores} cores"),
+        &format!("Hosts that live, {loops} busy loops on {cores} cores"),
         &["by", "minutes", "addresses", "moved", "questions", "not answered", "two owners"],
     );
     for peer in peers {
-        let Lived { name, before, after } = live(*peer, interval, busy, span)?;
+        let Lived { name, before, after } = live(*peer, interval, loops, span)?;
         let asked = after.asked - before.asked;
         table.row([
             name,
@@ -45,22 +40,11 @@ pub(crate) fn table(peers: &[Peer], interval: Duration, span: Duration) -> Resul
     Ok(table)
 }
 
-fn live(peer: Peer, interval: Duration, busy: usize, span: Duration) -> Result<Lived> {
+fn live(peer: Peer, interval: Duration, loops: usize, span: Duration) -> Result<Lived> {
     let lab = Lab::up(&LabOptions::default())?;
     let scene = Scene::start(&lab, peer, interval, failover::ipv4(ADDRESSES)?)?;
-    let over = AtomicBool::new(false);
     let before = scene.testimony();
-    thread::scope(|scope| {
-        for _ in 0..busy {
-            scope.spawn(|| {
-                while !over.load(Ordering::Relaxed) {
-                    black_box(&over);
-                }
-            });
-        }
-        thread::sleep(span); // waits: for moves, which only time brings
-        over.store(true, Ordering::Relaxed);
-    });
+    busy::beside(loops, span);
     Ok(Lived { name: scene.name().to_owned(), before, after: scene.testimony() })
 }
 
