@@ -1,7 +1,7 @@
 //! Who is to have what: pure functions of who is there, what they would hold and who has it now.
 //!
 //! A node's load is the number of addresses it has, over its weight. [`fill`] gives addresses without an owner to the
-//! node that has least; [`balance`] says which to move until no chain of moves would even the loads any more, [`relieve`]
+//! node that has least; [`balance`] says which to move until no chain of moves would even the loads any more, [`relieve()`]
 //! does it by the connections that nodes have. None moves what need not move. All is integers and fixed orders: equal inputs, equal outcome, on every node.
 //!
 //! Nodes are numbered, at most [`NODES_MAX`](crate::bounds::NODES_MAX), in an order that is the same everywhere.
