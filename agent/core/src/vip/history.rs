@@ -44,8 +44,10 @@ impl History {
     /// Everything that came here in the latest moves is held: that was the outage.
     pub(super) fn held(&mut self, own: &str, since: Instant, now: Instant) {
         for record in self.records.iter_mut().rev().take(bounds::NODES_MAX) {
-            let was_lost = matches!(record.cause, Cause::Departed | Cause::Silent);
-            if was_lost && record.at >= since && record.outage.is_none() && record.to.as_deref() == Some(own)
+            if record.cause.is_loss()
+                && record.at >= since
+                && record.outage.is_none()
+                && record.to.as_deref() == Some(own)
             {
                 record.outage = Some(now.since(since));
             }

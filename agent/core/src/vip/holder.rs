@@ -22,7 +22,7 @@ mod row;
 mod timing;
 
 use super::{
-    Cause, Change, Event, Ghost, History, Input, Made, Output, Phase, Record, Settings, Table, Want,
+    Change, Event, Ghost, History, Input, Made, Output, Phase, Record, Settings, Table, Want,
     exchange::{Exchange, Gathered},
     inquest::Inquest,
     table::Report,
@@ -347,9 +347,7 @@ impl Holder {
             groups.entry(key).or_insert((*change, 0)).1 += 1;
         }
         for ((from, to, cause), (first, count)) in groups {
-            // Whatever else moved meanwhile had an owner who answered.
-            let was_lost = matches!(cause, Cause::Departed | Cause::Silent);
-            let outage = if was_lost { self.outage(from, to) } else { None };
+            let outage = if cause.is_loss() { self.outage(from, to) } else { None };
             let name = |member: MemberId| self.name(member);
             let (from, to) = (from.map(name), to.map(name));
             let record = Record {

@@ -1,8 +1,8 @@
 //! Whether this node has what its table says: confirmed by all others, after anything that may have cost it that.
 //!
-//! The question travels in the agreed order, and only whoever is in the same view answers. Whoever has taken something over said so before it agrees; so when all have
-//! agreed, all that was taken over is known here. Who agrees takes nothing over for the time of a lease ([`promise`]); the
-//! half of it may pass until all have agreed, the other half until the kernel may answer (`lease`): whatever happens meanwhile
+//! The question travels in the agreed order, and only whoever is in the same view answers. Whoever has taken something
+//! over said so before it agrees; so when all have agreed, all that was taken over is known here. Who agrees takes
+//! nothing over for the time of a lease ([`promise`]); the half of it may pass until all have agreed, the other half until the kernel may answer (`lease`): whatever happens meanwhile
 //! to this node, and whoever forms a view without it, it answers before anybody may find its addresses unanswered for.
 //!
 //! [`promise`]: Holder::promise

@@ -63,6 +63,11 @@ impl Cause {
         Self::Merged,
         Self::Broken,
     ];
+
+    /// Tells whether nobody answered for a while: any other change had an owner who gave the address away.
+    pub fn is_loss(self) -> bool {
+        matches!(self, Self::Departed | Self::Silent)
+    }
 }
 
 impl fmt::Display for Cause {
