@@ -22,7 +22,6 @@ mod vips;
 pub use facts::{Event, Input, Member, Output};
 pub use links::LinkId;
 pub use settings::{Batching, Settings, Standing};
-pub use suspicion::Suspicion;
 
 use crate::{
     counters::Replica,
@@ -138,7 +137,7 @@ impl Node {
             Input::Bus(id, event) => self.on_bus(now, id, event),
             Input::Ask(ask) => self.on_ask(now, &ask),
             Input::CarriedOut(errand, code, text) => self.on_carried_out(now, errand, code, text),
-            Input::Suspicion(suspicion) => self.on_suspicion(now, suspicion),
+            Input::Opinion(opinion) => self.on_opinion(now, opinion),
             Input::Vip(input) => self.on_vip(now, input),
             Input::Reload(settings) => self.on_reload(now, settings),
             Input::Stop => self.on_stop(),

@@ -2,8 +2,9 @@
 use super::lan::Kernel;
 use convoy_core::{
     group::{
+        Detector, Pulse,
         bus::{Bus as _, Event, Unsent},
-        detector::Stage,
+        detector::Opinion,
         membership::{Membership, Output as Agreed},
         view::{Card, Role},
     },
@@ -12,7 +13,10 @@ use convoy_core::{
         Holder, Input, Made, Offered, Output, Settings, Want,
         lease::{Act, Keeper, Rules},
     },
-    wire,
+    wire::{
+        self, Beat,
+        beat::{Roll, View},
+    },
 };
 use lab::{
     bus_model::{SimBus, World},
@@ -25,7 +29,9 @@ use std::{
 };
 
 /// Time between heartbeats.
-pub(super) const BEAT: Span = Span::from_ms(10);
+const BEAT: Span = Span::from_ms(10);
+/// Time between two turns of a process.
+pub(super) const TICK: Span = Span::from_ms(1);
 
 /// What all hosts of a run are.
 #[derive(Clone, Debug)]
@@ -56,11 +62,14 @@ pub(super) struct Probe {
     pub(super) until: Instant,
 }
 
-/// What is known of another host's heartbeats.
+/// One heartbeat on its way, to the host with this number.
 #[derive(Clone, Copy, Debug)]
-struct Beats {
-    heard: Instant,
-    told: u8,
+pub(super) struct Sent {
+    pub(super) to: usize,
+    life: u64,
+    sequence: u64,
+    unheard: bool,
+    pub(super) roll: Roll,
 }
 
 /// See the module.
@@ -79,8 +88,11 @@ pub(super) struct Host {
     /// Netlink: what was ordered, and when it will be done.
     orders: VecDeque<Ordered>,
     pub(super) probes: Vec<Probe>,
-    beats: BTreeMap<usize, Beats>,
-    beat_at: Instant,
+    detector: Detector,
+    pulse: Pulse,
+    /// When its process is to run next.
+    wanted: Instant,
+    arrived: Vec<(usize, Sent)>,
     life: u64,
     pub(super) lag: u64,
     pub(super) takeovers: u64,
@@ -129,6 +141,11 @@ impl Host {
         let settings = settings(site, number);
         let mut bus = world.bus(number);
         bus.join();
+        let mut detector = Detector::default();
+        let others = (0..site.hosts).filter(|other| *other != number);
+        let peers = others.map(|other| (name(other), address(other))).collect();
+        detector.set_peers(&name(number), &peers, now);
+        detector.tell_early(true);
         Self {
             number,
             kernel: Kernel { up: true, ..Kernel::default() },
@@ -142,8 +159,10 @@ impl Host {
             unsent: VecDeque::new(),
             orders: VecDeque::new(),
             probes: Vec::new(),
-            beats: BTreeMap::new(),
-            beat_at: now,
+            detector,
+            pulse: Pulse::new(BEAT, now),
+            wanted: now,
+            arrived: Vec::new(),
             life: 1,
             lag: 0,
             takeovers: 0,
@@ -165,43 +184,40 @@ impl Host {
         self.up && self.kernel.up && now >= self.stalled_until
     }
 
-    /// Tells whether a heartbeat is due.
-    pub(super) fn beats(&mut self, now: Instant) -> bool {
-        if !self.runs(now) || now < self.beat_at {
-            return false;
-        }
-        self.beat_at = now + BEAT;
-        true
+    /// Returns the heartbeats that are due, one for each of the others.
+    pub(super) fn beats(&mut self, now: Instant) -> Vec<Sent> {
+        let Some(sequence) = self.pulse.beat(now) else { return Vec::new() };
+        let (life, roll) = (self.life, self.detector.roll(now));
+        let peers = (0..).filter(|number| *number != self.number).zip(self.detector.watches());
+        let sent = peers.map(|(to, watch)| Sent { to, life, sequence, unheard: !watch.is_heard(), roll });
+        sent.collect()
     }
 
-    pub(super) fn hear(&mut self, from: usize, now: Instant) {
-        let before = self.beats.insert(from, Beats { heard: now, told: 0 });
-        if before.is_some_and(|beats| beats.told > 0) && self.runs(now) {
-            self.holder.handle(now, Input::Heard(&name(from)));
-        }
+    /// A heartbeat has reached the host; it waits for the process to read it.
+    pub(super) fn arrive(&mut self, from: usize, sent: Sent) {
+        self.arrived.push((from, sent));
     }
 
-    /// The process did not run for so long: what it could not hear is no evidence.
-    pub(super) fn excuse(&mut self, late: Span) {
-        self.beats.values_mut().for_each(|beats| beats.heard = beats.heard + late);
-    }
-
-    /// Judges silence, keeps the lease, as the thread of the heartbeats does.
+    /// Reads heartbeats, judges silence, keeps the lease, as the thread of the heartbeats does.
     pub(super) fn pulse(&mut self, now: Instant) {
-        let mut heard = 0;
-        for (from, beats) in self.beats.clone() {
-            let silent = now.since(beats.heard);
-            let level = u8::from(silent >= Stage::Doubted.begins(BEAT))
-                + u8::from(silent >= Stage::Missing.begins(BEAT));
-            heard += usize::from(level == 0);
-            if level > beats.told {
-                self.beats.insert(from, Beats { told: level, ..beats });
-                let name = name(from);
-                self.holder.handle(
-                    now,
-                    if level == 1 { Input::Doubt(&name, silent) } else { Input::Missing(&name, silent) },
-                );
-            }
+        // What it could not hear because it did not run is no evidence.
+        self.detector.excuse(now, now.since(self.wanted));
+        self.wanted = now + TICK;
+        for (from, Sent { life: incarnation, sequence, unheard, roll, .. }) in self.arrived.split_off(0) {
+            let (name, interval_us, view) = (&*name(from), 10_000, View::default());
+            let beat = Beat { name, incarnation, sequence, interval_us, unheard, view, roll };
+            let heard = self.detector.heard(now, address(from), &beat);
+            assert!(heard.is_ok(), "{heard:?}");
+        }
+        let before = self.detector.heard_now();
+        self.detector.tick(now);
+        let heard = self.detector.heard_now();
+        if heard < before {
+            self.pulse.hurry(now);
+        }
+        while let Some(opinion) = self.detector.poll(now) {
+            let Opinion { name, stage, silent, vouched, .. } = opinion;
+            self.holder.handle(now, Input::of_silence(&name, stage, silent, vouched));
         }
         match self.keeper.tick(now, heard, self.allowed, now) {
             Act::Nothing => {}

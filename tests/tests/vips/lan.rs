@@ -50,10 +50,6 @@ impl Lan {
         self.deaf.clear();
     }
 
-    pub(super) fn is_cut_one_way(&self) -> bool {
-        !self.deaf.is_empty()
-    }
-
     /// Tells whether what the first sends reaches the second.
     pub(super) fn reaches(&self, from: usize, to: usize) -> bool {
         self.part[from] == self.part[to] && !self.deaf.contains(&(from, to))

@@ -1,11 +1,12 @@
 //! One run: a site, a seed, what happens, and what must hold all the while.
 use super::{
-    host::{self, Host, Site},
+    host::{self, Host, Site, TICK},
     lan::Lan,
 };
 use convoy_core::{
     time::{Instant, Span},
     vip::{Balance, Input, Partition, Seat, Settings},
+    wire::beat::Roll,
 };
 use lab::{
     bus_model::{Options, World},
@@ -16,7 +17,6 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 /// Virtual time in which things happen, and in which the world must come to rest afterwards.
 const TROUBLE: u64 = 3_000;
 const REST: u64 = 6_000;
-const TICK: Span = Span::from_ms(1);
 
 /// A world that does not do what the machines rely on, to see whether somebody notices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub(super) enum Defect {
     SilenceNeedsNoControl,
     /// Kernels answer although their lease has run out.
     LeaseIsIgnored,
+    /// Nobody says whom it hears.
+    NobodyVouches,
 }
 
 /// What came of a run.
@@ -49,9 +51,7 @@ pub(super) struct Run {
     trace: bool,
     /// Hosts that hear nothing on the segment until then, and all else.
     deaf: Vec<Instant>,
-    /// The last time when some way was cut in one direction only.
-    one_way: Instant,
-    /// The last time when two hosts were on different segments, and when a host's process did not run.
+    /// The last time when two hosts did not hear each other, and when a host's process did not run.
     apart: BTreeMap<(usize, usize), Instant>,
     idle: Vec<Instant>,
     outcome: Outcome,
@@ -88,7 +88,6 @@ impl Run {
             now,
             defect,
             trace: std::env::var_os("CONVOY_TRACE").is_some(),
-            one_way: Instant::default(),
             apart: BTreeMap::new(),
             idle: vec![Instant::default(); hosts],
             deaf: vec![Instant::default(); hosts],
@@ -112,35 +111,30 @@ impl Run {
         for _ in 0..self.prng.within(0..=20) {
             self.world.step();
         }
-        if self.lan.is_cut_one_way() {
-            self.one_way = now;
-        }
         for a in 0..self.hosts.len() {
             if !self.hosts[a].runs(now) {
                 self.idle[a] = now;
             }
-            for b in (a + 1..self.hosts.len()).filter(|b| !self.lan.same_segment(a, *b)) {
+            let hear_each_other = |b: &usize| self.lan.reaches(a, *b) && self.lan.reaches(*b, a);
+            for b in (a + 1..self.hosts.len()).filter(|b| !hear_each_other(b)) {
                 self.apart.insert((a, b), now);
-            }
-        }
-        for from in 0..self.hosts.len() {
-            if !self.hosts[from].beats(now) {
-                continue;
-            }
-            for to in 0..self.hosts.len() {
-                if to != from && self.hosts[to].kernel.up && self.lan.reaches(from, to) {
-                    self.hosts[to].hear(from, now);
-                }
             }
         }
         self.answer_probes();
         let connections = self.connections();
-        for host in &mut self.hosts {
+        let mut sending = Vec::new();
+        for (number, host) in self.hosts.iter_mut().enumerate() {
             if !host.runs(now) {
                 continue;
             }
             host.netlink(now);
             host.pulse(now);
+            for mut sent in host.beats(now) {
+                if self.defect == Some(Defect::NobodyVouches) {
+                    sent.roll = Roll::default();
+                }
+                sending.push((number, sent));
+            }
             host.turn(now, &mut self.prng, self.trace);
             if host.holder.next_deadline().is_some_and(|at| at <= now) {
                 let counts = host.holder.counts_connections(now).then(|| {
@@ -151,6 +145,11 @@ impl Run {
             }
             host.carry_out(now, &mut self.prng, self.trace);
             host.netlink(now);
+        }
+        for (from, sent) in sending {
+            if self.hosts[sent.to].up && self.hosts[sent.to].kernel.up && self.lan.reaches(from, sent.to) {
+                self.hosts[sent.to].arrive(from, sent);
+            }
         }
         self.check();
     }
@@ -218,9 +217,7 @@ impl Run {
         for (address, hosts) in answering {
             for (at, a) in hosts.iter().enumerate() {
                 let other = hosts[at + 1..].iter().find(|b| self.lan.same_segment(*a, **b));
-                // While a way is cut in one direction the two are not on one segment, and for a moment after that.
-                let lame = now.since(self.one_way) < AFTER_ONE_WAY;
-                if let (Some(other), false) = (other, lame) {
+                if let Some(other) = other {
                     if self.is_twice_faulty(*a, *other) {
                         continue;
                     }
@@ -329,7 +326,6 @@ impl Run {
     fn stall(&mut self, n: usize, ms: u64) {
         self.note(&format!("n{n} stalls for {ms} ms"));
         self.hosts[n].stalled_until = self.now + Span::from_ms(ms);
-        self.hosts[n].excuse(Span::from_ms(ms));
     }
 
     fn note(&self, what: &str) {
@@ -387,6 +383,3 @@ impl Run {
         );
     }
 }
-
-/// Time after a one-way cut was mended in which the two sides find out. chosen: suspicion, a round of the bus, and slack.
-const AFTER_ONE_WAY: Span = Span::from_ms(1_000);

@@ -48,3 +48,8 @@ fn a_kernel_that_ignores_its_lease_is_noticed() {
 fn a_host_that_hears_nobody_and_believes_it_is_noticed() {
     assert!(first_failure(Defect::SilenceNeedsNoControl).is_some());
 }
+
+#[test]
+fn a_host_that_takes_over_what_others_hear_is_noticed() {
+    assert!(first_failure(Defect::NobodyVouches).is_some());
+}

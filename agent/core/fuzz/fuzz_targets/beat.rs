@@ -14,7 +14,10 @@ const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 
 fuzz_target!(|input: &[u8]| {
     let mut detector = Detector::default();
-    detector.set_peers(&[("b".into(), PEER)].into(), Instant::from_ns(0));
+    let peers = [("b".into(), PEER), ("d".into(), PEER)].into();
+    detector.set_peers("a", &peers, Instant::from_ns(0));
+    detector.tell_early(true);
+    let digest = detector.roll(Instant::from_ns(0)).digest;
     let (mut now, mut believed) = (Instant::from_ns(0), 0);
     // A mode, a time and a length, then a datagram of that length; again and again.
     let mut rest = input;
@@ -22,7 +25,7 @@ fuzz_target!(|input: &[u8]| {
         let (bytes, tail) = tail.split_at(usize::from(*length).min(tail.len()));
         rest = tail;
         now = now + Span::from_ms(u64::from(*ms) * u64::from(*ms));
-        let said = said(bytes);
+        let said = said(bytes, digest);
         let mut buffer = [0; beat::BYTES_MAX];
         let bytes = match mode & 1 {
             0 => bytes,
@@ -37,12 +40,13 @@ fuzz_target!(|input: &[u8]| {
         assert!(detector.next_deadline().is_none_or(|at| at > now && at <= longest));
         while detector.poll(now).is_some() {}
     }
-    let counts = detector.watches()[0].counts();
-    assert_eq!(counts.heard + counts.reordered + counts.repeated + counts.stale, believed);
+    let counts = detector.watches().iter().map(|watch| watch.counts());
+    let counted = counts.map(|counts| counts.heard + counts.reordered + counts.repeated + counts.stale);
+    assert_eq!(counted.sum::<u64>(), believed);
 });
 
 /// A correct heartbeat out of any bytes.
-fn said(bytes: &[u8]) -> Beat<'static> {
+fn said(bytes: &[u8], digest: u32) -> Beat<'static> {
     let number = |at: usize| {
         let mut number = [0; 8];
         let bytes = bytes.get(at..).unwrap_or_default();
@@ -51,11 +55,12 @@ fn said(bytes: &[u8]) -> Beat<'static> {
         u64::from_le_bytes(number)
     };
     Beat {
-        name: if number(0) & 7 == 0 { "c" } else { "b" },
+        name: ["b", "b", "d", "c"][(number(0) & 3) as usize],
         incarnation: number(1) & 3,
         sequence: number(2).max(1),
         interval_us: number(10) as u32,
         unheard: false,
         view: beat::View { epoch: number(14), digest: number(15) },
+        roll: beat::Roll { digest: digest + u32::from(number(0) & 4 != 0), heard: number(16) },
     }
 }

@@ -15,20 +15,27 @@
 //! heard for one and a half intervals, a *missing* one for two and a half. Nothing but questions follows from a doubt.
 //!
 //! Suspicion is an opinion of one node. It moves nothing by itself; see `node::suspicion` for what is made of it.
+mod watch;
+
 use super::Liveness;
 use crate::{
     bounds,
     time::{Instant, Span},
-    wire::{Beat, beat::View},
+    wire::{Beat, beat::Roll},
 };
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use core::net::IpAddr;
+
+use watch::Life;
+pub use watch::{Counts, Watch};
 
 /// The peers of one node.
 #[derive(Clone, Debug, Default)]
 pub struct Detector {
     /// By name, ascending; at most [`NODES_MAX`](bounds::NODES_MAX) - 1.
     watches: Vec<Watch>,
+    /// Of the names of all nodes, and how many of them come before this one's.
+    roll: (u32, usize),
     /// Silence before this does not count.
     listen_from: Instant,
     /// Every stage of silence is told, not only the last.
@@ -73,53 +80,6 @@ impl Stage {
     }
 }
 
-/// What is known of one peer.
-#[derive(Clone, Debug)]
-pub struct Watch {
-    name: Arc<str>,
-    address: IpAddr,
-    life: Option<Life>,
-    counts: Counts,
-    news: bool,
-}
-
-/// One process of a peer, as far as its datagrams tell.
-#[derive(Clone, Copy, Debug)]
-struct Life {
-    incarnation: u64,
-    interval: Span,
-    /// The newest datagram.
-    newest: u64,
-    /// Bit `n`: the datagram `newest - n` was heard.
-    window: u64,
-    heard: Instant,
-    /// Silence counts from here: when it was heard, later by what this node could not have heard.
-    listening: Instant,
-    stage: Stage,
-    /// It says that it does not hear this node.
-    unheard: bool,
-    view: View,
-}
-
-/// What became of a peer's datagrams, over all its lives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Taken: newer than all before.
-    pub heard: u64,
-    /// Numbers that were passed over and did not come later.
-    pub lost: u64,
-    /// Came after a newer one.
-    pub reordered: u64,
-    /// Came again.
-    pub repeated: u64,
-    /// Of an earlier life, or too old to tell whether they came before.
-    pub stale: u64,
-    /// Times the peer fell silent.
-    pub suspicions: u64,
-    /// The longest time between two that raised no suspicion: how near it came.
-    pub gap_max: Span,
-}
-
 /// The newest opinion of a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opinion {
@@ -131,6 +91,8 @@ pub struct Opinion {
     pub stage: Stage,
     /// For how long nothing was heard.
     pub silent: Span,
+    /// Another peer hears it.
+    pub vouched: bool,
 }
 
 /// Why a heartbeat is not believed. It is dropped; its kind is counted.
@@ -145,9 +107,9 @@ pub enum Disbelief {
 }
 
 impl Detector {
-    /// Replaces the peers. Those that stay, name and address, keep what is known of them. Silence before `listen_from`
-    /// does not count.
-    pub fn set_peers(&mut self, peers: &BTreeMap<Arc<str>, IpAddr>, listen_from: Instant) {
+    /// Replaces the peers of the node `own`. Those that stay, name and address, keep what is known of them. Silence before
+    /// `listen_from` does not count.
+    pub fn set_peers(&mut self, own: &str, peers: &BTreeMap<Arc<str>, IpAddr>, listen_from: Instant) {
         debug_assert!(peers.len() < bounds::NODES_MAX);
         let mut before = core::mem::take(&mut self.watches);
         let watch = |(name, address): (&Arc<str>, &IpAddr)| {
@@ -158,6 +120,10 @@ impl Detector {
             }
         };
         self.watches = peers.iter().map(watch).collect();
+        let mut names = self.watches.iter().map(|watch| &**watch.name()).collect::<Vec<_>>();
+        let own_at = names.partition_point(|name| *name < own);
+        names.insert(own_at, own);
+        self.roll = (Roll::digest_of(names.into_iter()), own_at);
         self.listen_from = listen_from;
     }
 
@@ -178,6 +144,19 @@ impl Detector {
         &self.watches
     }
 
+    /// Returns whom this node hears, for its own heartbeats.
+    pub fn roll(&self, now: Instant) -> Roll {
+        let (digest, _) = self.roll;
+        let heard = self.watches.iter().enumerate().filter(|(_, watch)| watch.is_regular(now));
+        Roll { digest, heard: heard.map(|(at, _)| self.bit(at)).sum() }
+    }
+
+    /// Returns the bit of a peer in the roll.
+    fn bit(&self, at: usize) -> u64 {
+        let (_, own_at) = self.roll;
+        1 << (at + usize::from(at >= own_at))
+    }
+
     /// A heartbeat arrived. Returns the position of its sender in [`watches`](Self::watches).
     ///
     /// # Errors
@@ -189,8 +168,19 @@ impl Detector {
         if watch.address != from {
             return Err(Disbelief::Address);
         }
-        watch.heard(now, beat, self.early);
+        if watch.heard(now, beat, self.early) && beat.roll.digest == self.roll.0 {
+            self.take_vouching(now, at, beat.roll.heard);
+        }
         Ok(at)
+    }
+
+    /// A peer says whom it hears; what it says of those who are heard here is no news.
+    fn take_vouching(&mut self, now: Instant, witness: usize, heard: u64) {
+        for at in (0..self.watches.len()).filter(|at| *at != witness) {
+            if heard & self.bit(at) != 0 {
+                self.watches[at].vouch(now, self.listen_from);
+            }
+        }
     }
 
     /// This node ran `late` after it wanted to: it could hear nobody meanwhile. Say so before what has piled up is
@@ -213,13 +203,20 @@ impl Detector {
                 watch.counts.suspicions += u64::from(life.stage == Stage::Suspect);
                 watch.news |= self.early || life.stage == Stage::Suspect;
             }
+            if life.vouched_until.take_if(|until| *until <= now).is_some() {
+                watch.news |= life.is_missing();
+            }
         }
     }
 
     /// Returns when `tick` may next have something to say.
     pub fn next_deadline(&self) -> Option<Instant> {
         let lives = self.watches.iter().filter_map(|watch| watch.life.as_ref());
-        lives.filter_map(|life| life.deadline(self.listen_from, self.early)).min()
+        let next = |life: &Life| {
+            let vouched = life.vouched_until.filter(|_| life.is_missing());
+            life.deadline(self.listen_from, self.early).into_iter().chain(vouched).min()
+        };
+        lives.filter_map(next).min()
     }
 
     /// Returns whether [`poll`](Self::poll) has something.
@@ -238,149 +235,14 @@ impl Detector {
             incarnation: life.incarnation,
             stage: life.stage,
             silent: now.since(life.heard),
+            vouched: life.vouched_until.is_some(),
         })
-    }
-}
-
-impl Watch {
-    fn new(name: Arc<str>, address: IpAddr) -> Self {
-        Self { name, address, life: None, counts: Counts::default(), news: false }
-    }
-
-    /// Returns the peer's name.
-    pub fn name(&self) -> &Arc<str> {
-        &self.name
-    }
-
-    /// Returns the peer's address.
-    pub fn address(&self) -> IpAddr {
-        self.address
-    }
-
-    /// Returns what became of its datagrams.
-    pub fn counts(&self) -> Counts {
-        self.counts
-    }
-
-    /// Returns the incarnation of the life that was heard last; `None` when none was.
-    pub fn incarnation(&self) -> Option<u64> {
-        self.life.map(|life| life.incarnation)
-    }
-
-    /// Returns when it was last heard.
-    pub fn heard_at(&self) -> Option<Instant> {
-        self.life.map(|life| life.heard)
-    }
-
-    /// Returns the time between its heartbeats, as it announces it.
-    pub fn interval(&self) -> Option<Span> {
-        self.life.map(|life| life.interval)
-    }
-
-    /// Returns whether it has fallen silent.
-    pub fn is_suspect(&self) -> bool {
-        self.life.is_some_and(|life| life.stage == Stage::Suspect)
-    }
-
-    /// Returns whether it is heard, without a doubt if early stages are told.
-    pub fn is_heard(&self) -> bool {
-        self.life.is_some_and(|life| life.stage == Stage::Heard)
-    }
-
-    /// Returns what it last said the agreed view is.
-    pub fn view(&self) -> View {
-        self.life.map(|life| life.view).unwrap_or_default()
-    }
-
-    fn heard(&mut self, now: Instant, beat: &Beat<'_>, early: bool) {
-        match &mut self.life {
-            Some(life) if life.is_current(now) && beat.incarnation < life.incarnation => {
-                self.counts.stale += 1;
-            }
-            Some(life) if life.is_current(now) && beat.incarnation == life.incarnation => {
-                if life.count(beat.sequence, &mut self.counts) {
-                    if life.stage != Stage::Suspect {
-                        self.counts.gap_max = self.counts.gap_max.max(now.since(life.heard));
-                    }
-                    self.news |= life.stage == Stage::Suspect || (early && life.stage != Stage::Heard);
-                    life.take(now, beat);
-                }
-            }
-            // Another life, or one that was silent for so long that nothing of it is under way any more.
-            life => {
-                *life = Some(Life::begin(now, beat));
-                self.counts.heard += 1;
-                self.news = true;
-            }
-        }
-    }
-}
-
-impl Life {
-    fn begin(now: Instant, beat: &Beat<'_>) -> Self {
-        Self {
-            incarnation: beat.incarnation,
-            interval: interval(beat),
-            newest: beat.sequence,
-            window: 1,
-            heard: now,
-            listening: now,
-            stage: Stage::Heard,
-            unheard: beat.unheard,
-            view: beat.view,
-        }
-    }
-
-    fn take(&mut self, now: Instant, beat: &Beat<'_>) {
-        (self.heard, self.listening, self.stage) = (now, now, Stage::Heard);
-        (self.interval, self.view, self.unheard) = (interval(beat), beat.view, beat.unheard);
-    }
-
-    /// Sorts a number in among those before. Returns whether it is newer than all of them.
-    fn count(&mut self, sequence: u64, counts: &mut Counts) -> bool {
-        if sequence > self.newest {
-            let ahead = sequence - self.newest;
-            counts.heard += 1;
-            counts.lost = counts.lost.saturating_add(ahead - 1);
-            self.window = shifted(self.window, ahead) | 1;
-            self.newest = sequence;
-            return true;
-        }
-        match shifted(1, self.newest - sequence) {
-            0 => counts.stale += 1,
-            bit if self.window & bit != 0 => counts.repeated += 1,
-            bit => {
-                self.window |= bit;
-                counts.reordered += 1;
-                counts.lost = counts.lost.saturating_sub(1);
-            }
-        }
-        false
-    }
-
-    /// What was silent for longer than this is forgotten by the mesh, too; its numbers bind nobody any more.
-    fn is_current(&self, now: Instant) -> bool {
-        now.since(self.heard) < Liveness::new(self.interval).gone_after()
-    }
-
-    /// Returns when the next stage begins.
-    fn deadline(&self, listen_from: Instant, early: bool) -> Option<Instant> {
-        Some(self.listening.max(listen_from) + self.stage.next(early)?.begins(self.interval))
     }
 }
 
 /// Returns the silence after which a peer with this interval is suspected.
 pub fn patience(interval: Span) -> Span {
     Stage::Suspect.begins(interval)
-}
-
-fn interval(beat: &Beat<'_>) -> Span {
-    Span::from_us(beat.interval_us.into()).clamp(bounds::HEARTBEAT_MIN, bounds::HEARTBEAT_MAX)
-}
-
-/// Shifts to the left; what leaves the window is gone.
-fn shifted(window: u64, by: u64) -> u64 {
-    u32::try_from(by).ok().and_then(|by| window.checked_shl(by)).unwrap_or(0)
 }
 
 /// Half intervals of silence after which a peer is suspected. chosen: see the module.

@@ -1,10 +1,11 @@
 //! What goes into a node and what comes out of it.
-use super::{LinkId, Settings, Suspicion};
+use super::{LinkId, Settings};
 use crate::{
     counters::Changes,
     group::{
         State,
         bus::{self, MemberId},
+        detector::Opinion,
         questions::{Answered, Ask, Errand, Token},
         view::View,
     },
@@ -39,7 +40,7 @@ pub enum Input<'a> {
     /// The connection ended or never stood; the text says how, for people.
     Closed(LinkId, &'a str),
     /// A peer's heartbeat datagrams have stopped, or come again.
-    Suspicion(Suspicion<'a>),
+    Opinion(&'a Opinion),
     /// What the bus delivers, and this process's name on it.
     Bus(Option<MemberId>, &'a bus::Event),
     /// Give a command to members; answered with [`Output::Answers`].

@@ -6,24 +6,14 @@
 //! alone: a firewall that drops them ends nobody; 4. the operator is told of it once that has lasted.
 use super::{Entry, Node};
 use crate::{
-    group::{State, detector::Stage},
+    group::{
+        State,
+        detector::{Opinion, Stage},
+    },
     time::{Instant, Span},
     vip,
 };
 use alloc::{format, string::String, sync::Arc};
-
-/// The newest opinion of the driver's detector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Suspicion<'a> {
-    /// Of whom.
-    pub name: &'a str,
-    /// Of which life.
-    pub incarnation: u64,
-    /// How silent it is.
-    pub stage: Stage,
-    /// For how long nothing was heard.
-    pub silent: Span,
-}
 
 /// What is known of one peer's datagrams.
 #[derive(Debug, Default)]
@@ -61,19 +51,16 @@ impl Entry {
 }
 
 impl Node {
-    pub(super) fn on_suspicion(&mut self, now: Instant, suspicion: Suspicion<'_>) {
-        let Suspicion { name, incarnation, stage, silent } = suspicion;
-        match stage {
-            Stage::Heard => self.vips.handle(now, vip::Input::Heard(name)),
-            Stage::Doubted => return self.vips.handle(now, vip::Input::Doubt(name, silent)),
-            Stage::Missing => return self.vips.handle(now, vip::Input::Missing(name, silent)),
-            Stage::Suspect => {}
+    pub(super) fn on_opinion(&mut self, now: Instant, opinion: &Opinion) {
+        let Opinion { name, incarnation, stage, silent, vouched } = opinion;
+        self.vips.handle(now, vip::Input::of_silence(name, *stage, *silent, *vouched));
+        if matches!(stage, Stage::Doubted | Stage::Missing) {
+            return;
         }
-        let suspect = stage == Stage::Suspect;
-        let Some((name, entry)) = self.peers.get_key_value(name) else { return };
-        let (name, is_current) = (name.clone(), entry.incarnation == Some(incarnation));
-        let Some(entry) = self.peers.get_mut(&name) else { return };
-        entry.beats.newest = Some((incarnation, suspect));
+        let suspect = *stage == Stage::Suspect;
+        let Some(entry) = self.peers.get_mut(name) else { return };
+        let is_current = entry.incarnation == Some(*incarnation);
+        entry.beats.newest = Some((*incarnation, suspect));
         if !is_current {
             return;
         }
@@ -83,7 +70,7 @@ impl Node {
             (entry.beats.missed_since, entry.beats.trouble) = (None, None);
         }
         if let Some(state) = entry.peer.doubt(now, suspect) {
-            self.on_state(now, &name, state);
+            self.on_state(now, name, state);
         }
     }
 

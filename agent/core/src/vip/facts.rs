@@ -1,7 +1,7 @@
 //! What goes into the holder and what comes out of it.
 use super::{Change, Settings, Want};
 use crate::{
-    group::{bus::MemberId, view::View},
+    group::{bus::MemberId, detector::Stage, view::View},
     time::Span,
     wire::{
         arp::Mac,
@@ -33,7 +33,8 @@ pub enum Input<'a> {
     },
     /// A node's heartbeats are missing, for so long. The wire is asked.
     Doubt(&'a str, Span),
-    /// They have been missing for so long that the node is taken for dead, if the wire says so too.
+    /// They have been missing for so long that the node is taken for dead, if the wire says so too; no other node hears
+    /// it.
     Missing(&'a str, Span),
     /// They come.
     Heard(&'a str),
@@ -69,6 +70,17 @@ pub enum Input<'a> {
     Connections(Vec<(MemberId, u64)>),
     /// Nothing happened until [`Holder::next_deadline`](super::Holder::next_deadline).
     Timeout,
+}
+
+impl<'a> Input<'a> {
+    /// Returns what it means that a node has been silent for so long, and whether another hears it.
+    pub fn of_silence(name: &'a str, stage: Stage, silent: Span, vouched: bool) -> Self {
+        match stage {
+            Stage::Heard => Self::Heard(name),
+            Stage::Missing | Stage::Suspect if !vouched => Self::Missing(name, silent),
+            Stage::Doubted | Stage::Missing | Stage::Suspect => Self::Doubt(name, silent),
+        }
+    }
 }
 
 /// An address on this host, after something was done about it.

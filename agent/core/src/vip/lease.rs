@@ -66,10 +66,6 @@ impl Rules {
     fn patience(&self) -> Span {
         self.doubt.min(self.lease)
     }
-
-    fn half_lease(&self) -> Span {
-        Span::from_ns(self.lease.as_ns() / 2)
-    }
 }
 
 impl Keeper {
@@ -92,7 +88,7 @@ impl Keeper {
         let slept = self.ticked.replace(now).map_or(Span::ZERO, |ticked| now.since(ticked));
         let Some(renewed) = self.renewed else {
             // A permission lasts no longer than what the others promised.
-            if slept > self.rules.half_lease() {
+            if slept > agreement(self.rules.lease) {
                 self.generation += 1;
                 self.news = true;
                 return Act::Nothing;
@@ -114,7 +110,7 @@ impl Keeper {
             return Act::Revoke;
         }
         // A cluster thread that does not run may have missed that this node lost everything.
-        if now.since(alive) > self.rules.half_lease() {
+        if now.since(alive) > agreement(self.rules.lease) {
             return Act::Nothing;
         }
         self.renewed = Some(now);
@@ -125,7 +121,7 @@ impl Keeper {
     pub fn next_deadline(&self) -> Option<Instant> {
         let (since, within) = match self.renewed {
             Some(renewed) => (renewed, self.rules.patience()),
-            None => (self.ticked?, self.rules.half_lease()),
+            None => (self.ticked?, agreement(self.rules.lease)),
         };
         Some(since + Span::from_ns(within.as_ns() / 2))
     }
@@ -144,6 +140,13 @@ impl Keeper {
     pub fn keep_news(&mut self) {
         self.news = true;
     }
+}
+
+/// Returns for how long the others' agreement to a lease holds: the time in which all must have agreed, and then the time
+/// in which the kernel must have been told. The two together are a lease, and for that long the others have promised to
+/// take nothing (`holder::confirm`).
+pub(super) fn agreement(lease: Span) -> Span {
+    Span::from_ns(lease.as_ns() / 2)
 }
 
 #[cfg(test)]

@@ -1,19 +1,21 @@
-//! The heartbeat datagram: that a process lives, how often it says so, and what it believes the agreed view is.
+//! The heartbeat datagram: that a process lives, how often it says so, whom it hears, and what it believes the agreed
+//! view is.
 //!
 //! ```text
 //!  offset  size  field        value
 //!       0     4  magic        "CVHB"
-//!       4     1  version      of this layout, 1
+//!       4     1  version      of this layout, 2
 //!       5     1  length       of the name, bytes, 1..=NAME_BYTES_MAX
 //!       6     2  flags        1: the sender does not hear the receiver; others are 0
 //!       8     8  incarnation  of the sender's process
 //!      16     8  sequence     of the datagram, from 1; every peer is sent the same, but for the flags
 //!      24     4  interval_us  time until the next one, microseconds
-//!      28     4  reserved     0
+//!      28     4  roll_digest  of the names that `roll_heard` is about: CRC32C of all nodes' names, ascending, a 0 after each
 //!      32     8  view_epoch   of the agreed view at the sender; 0 when it has none
 //!      40     8  view_digest  of that view; 0 when it has none
-//!      48     n  name         of the sender, UTF-8 without control characters
-//!    48+n     4  crc32c       of everything before it
+//!      48     8  roll_heard   bit n: the sender heard the n-th of these names within the last of its intervals
+//!      56     n  name         of the sender, UTF-8 without control characters
+//!    56+n     4  crc32c       of everything before it
 //! ```
 //! Integers are little-endian. Magic and version keep their place in every version. Nothing is allocated here: the
 //! thread that sends and reads these does not wait for memory. Source of the checksum: RFC 3720 appendix B.4 (CRC32C).
@@ -22,7 +24,7 @@ use crate::bounds;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, LE, U16, U32, U64, Unaligned};
 
 /// The version this build speaks.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// Most bytes of a datagram. A longer one is refused as damaged.
 pub const BYTES_MAX: usize = HEADER_BYTES + bounds::NAME_BYTES_MAX + CRC_BYTES;
 
@@ -41,6 +43,29 @@ pub struct Beat<'a> {
     pub unheard: bool,
     /// The agreed view at the sender.
     pub view: View,
+    /// Whom the sender hears.
+    pub roll: Roll,
+}
+
+/// Whom a node hears, of a list of names that all nodes have. Only who has the same list can read it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Roll {
+    /// Of the list, see [`Roll::digest_of`].
+    pub digest: u32,
+    /// Bit n: the n-th name of the list was heard within the last of its intervals.
+    pub heard: u64,
+}
+
+impl Roll {
+    /// Returns the digest of a list of names, ascending.
+    pub fn digest_of<'n>(names: impl Iterator<Item = &'n str>) -> u32 {
+        let mut digest = CRC32C.digest();
+        names.for_each(|name| {
+            digest.update(name.as_bytes());
+            digest.update(&[0]);
+        });
+        digest.finalize()
+    }
 }
 
 /// What a node says the agreed view is. Another node that has the same epoch and another digest is evidence that one
@@ -80,9 +105,10 @@ struct Header {
     incarnation: U64<LE>,
     sequence: U64<LE>,
     interval_us: U32<LE>,
-    reserved_too: U32<LE>,
+    roll_digest: U32<LE>,
     view_epoch: U64<LE>,
     view_digest: U64<LE>,
+    roll_heard: U64<LE>,
 }
 
 impl<'a> Beat<'a> {
@@ -106,7 +132,7 @@ impl<'a> Beat<'a> {
         }
         let name = core::str::from_utf8(name).ok().ok_or(damaged)?;
         let is_name = (1..=bounds::NAME_BYTES_MAX).contains(&name.len());
-        let reserved = u32::from(header.flags.get() & !UNHEARD) | header.reserved_too.get();
+        let reserved = header.flags.get() & !UNHEARD;
         if !is_name || name.contains(char::is_control) || reserved != 0 || header.sequence.get() == 0 {
             return Err(damaged);
         }
@@ -117,6 +143,7 @@ impl<'a> Beat<'a> {
             interval_us: header.interval_us.get(),
             unheard: header.flags.get() & UNHEARD != 0,
             view: View { epoch: header.view_epoch.get(), digest: header.view_digest.get() },
+            roll: Roll { digest: header.roll_digest.get(), heard: header.roll_heard.get() },
         })
     }
 
@@ -133,9 +160,10 @@ impl<'a> Beat<'a> {
             incarnation: U64::new(self.incarnation),
             sequence: U64::new(self.sequence),
             interval_us: U32::new(self.interval_us),
-            reserved_too: U32::ZERO,
+            roll_digest: U32::new(self.roll.digest),
             view_epoch: U64::new(self.view.epoch),
             view_digest: U64::new(self.view.digest),
+            roll_heard: U64::new(self.roll.heard),
         };
         let end = HEADER_BYTES + length;
         buffer[..HEADER_BYTES].copy_from_slice(header.as_bytes());
@@ -152,7 +180,7 @@ const UNHEARD: u16 = 1;
 const HEADER_BYTES: usize = size_of::<Header>();
 const CRC_BYTES: usize = 4;
 
-const _: () = assert!(HEADER_BYTES == 48);
+const _: () = assert!(HEADER_BYTES == 56);
 const _: () = assert!(bounds::NAME_BYTES_MAX <= u8::MAX as usize);
 
 #[cfg(test)]
@@ -168,6 +196,7 @@ mod tests {
         interval_us: 10_000,
         unheard: false,
         view: View { epoch: 3, digest: 4 },
+        roll: Roll { digest: 5, heard: 6 },
     };
 
     fn emit(beat: &Beat<'_>) -> Vec<u8> {
@@ -185,9 +214,9 @@ mod tests {
         #[test]
         fn heartbeats_are_read_as_they_were_said(name in "[a-z0-9.-]{1,63}", numbers: (u64, u64, u64, u64), interval_us: u32) {
             let (incarnation, sequence, epoch, digest) = numbers;
-            let view = View { epoch, digest };
+            let (view, roll) = (View { epoch, digest }, Roll { digest: interval_us, heard: digest });
             let unheard = incarnation % 2 == 1;
-            let beat = Beat { name: &name, incarnation, sequence: sequence.max(1), interval_us, unheard, view };
+            let beat = Beat { name: &name, incarnation, sequence: sequence.max(1), interval_us, unheard, view, roll };
             let bytes = emit(&beat);
             prop_assert_eq!(Beat::parse(&bytes), Ok(beat));
         }
@@ -226,8 +255,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_apart() {
         assert_eq!(Beat::parse(b"M-SEARCH * HTTP/1.1"), Err(BeatError::Magic));
-        assert_eq!(Beat::parse(b"CVHB\x02"), Err(BeatError::Version { theirs: 2 }));
-        assert_eq!(Beat::parse(b"CVHB\x01"), Err(BeatError::Damaged));
+        assert_eq!(Beat::parse(b"CVHB\x01"), Err(BeatError::Version { theirs: 1 }));
+        assert_eq!(Beat::parse(b"CVHB\x02"), Err(BeatError::Damaged));
     }
 
     #[test]
@@ -238,7 +267,7 @@ mod tests {
             seal(&mut bytes);
             assert_eq!(Beat::parse(&bytes), Err(BeatError::Damaged), "{value} at {at}");
         };
-        for (at, value) in [(5, 2), (5, 64), (6, 2), (7, 1), (16, 0), (28, 1), (48, b'\n'), (48, 0xff)] {
+        for (at, value) in [(5, 2), (5, 64), (6, 2), (7, 1), (16, 0), (56, b'\n'), (56, 0xff)] {
             check(at, value);
         }
         let long = String::from("n").repeat(bounds::NAME_BYTES_MAX);

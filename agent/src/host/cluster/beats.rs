@@ -6,7 +6,7 @@ use crate::host::{
 };
 use convoy_core::{
     group::detector::{Opinion, Stage},
-    node::{Input, Suspicion},
+    node::Input,
     time::{Instant, Span},
     vip::{self, lease::News},
 };
@@ -15,13 +15,13 @@ use std::time::Duration;
 impl Cluster {
     pub(super) fn take_beats(&self, event: &Event) {
         match event {
-            Event::Opinion(Opinion { name, incarnation, stage, silent }) => {
-                let silent_ms = silent.as_ms();
+            Event::Opinion(opinion) => {
+                let Opinion { name, incarnation, stage, silent, vouched } = opinion;
                 if *stage == Stage::Suspect {
-                    tracing::debug!(node = %name, incarnation, silent_ms, "its heartbeats have stopped");
+                    let silent_ms = silent.as_ms();
+                    tracing::debug!(node = %name, incarnation, silent_ms, vouched, "its heartbeats have stopped");
                 }
-                let (incarnation, stage, silent) = (*incarnation, *stage, *silent);
-                self.mesh.feed(Input::Suspicion(Suspicion { name, incarnation, stage, silent }));
+                self.mesh.feed(Input::Opinion(opinion));
             }
             Event::Lease(News { generation, contact }) => {
                 let (generation, contact) = (*generation, *contact);

@@ -1,7 +1,10 @@
 //! Threads on addresses of the loopback network. Whole hosts are in tests/tests/cluster.
 use super::*;
 use convoy_core::group::detector::Stage;
-use convoy_core::wire::{Beat, beat};
+use convoy_core::wire::{
+    Beat,
+    beat::{self, Roll},
+};
 use crossbeam_channel::{Receiver, unbounded};
 use std::{
     net::{SocketAddr, UdpSocket},
@@ -150,6 +153,7 @@ fn what_is_no_heartbeat_of_a_peer_is_counted_by_reason_and_told_once() {
         interval_us: 5_000,
         unheard: false,
         view: View::default(),
+        roll: Roll::default(),
     };
     let good = |name| beat(name).emit(&mut [0; beat::BYTES_MAX]).to_vec();
     let mut damaged = good("b");

@@ -201,7 +201,8 @@ impl Heart {
         // The thread's clock starts with it, and it starts with the daemon.
         self.keeping.set_rules(self.plan.lease);
         self.detector.tell_early(self.plan.lease.is_some());
-        self.detector.set_peers(&self.plan.peers, Instant::from_ns(0) + self.plan.start_delay);
+        let listen_from = Instant::from_ns(0) + self.plan.start_delay;
+        self.detector.set_peers(&self.plan.name, &self.plan.peers, listen_from);
         let rows =
             self.detector.watches().iter().zip(&self.targets).map(|(watch, target)| row(watch, target.1));
         self.link.board().peers = rows.collect();
@@ -267,6 +268,7 @@ impl Heart {
             interval_us: u32::try_from(self.pulse.interval().as_ns() / 1_000).unwrap_or(u32::MAX),
             unheard: false,
             view: self.view,
+            roll: self.detector.roll(now),
         };
         let mut buffer = [0; beat::BYTES_MAX];
         for ((to, unsent), watch) in self.targets.iter_mut().zip(self.detector.watches()) {

@@ -1,5 +1,6 @@
 //! The rules one by one, then whole runs over networks that delay, lose, reorder and part.
 use super::*;
+use crate::wire::beat::View;
 use alloc::vec;
 use proptest::prelude::*;
 
@@ -16,13 +17,14 @@ fn peers(names: &[(&str, IpAddr)]) -> BTreeMap<Arc<str>, IpAddr> {
 
 fn detector() -> Detector {
     let mut detector = Detector::default();
-    detector.set_peers(&peers(&[("a", A), ("b", B)]), at(0));
+    detector.set_peers("own", &peers(&[("a", A), ("b", B)]), at(0));
     detector
 }
 
 fn beat(incarnation: u64, sequence: u64) -> Beat<'static> {
     let view = View { epoch: sequence, digest: incarnation };
-    Beat { name: "a", incarnation, sequence, interval_us: 10_000, unheard: false, view }
+    let roll = Roll::default();
+    Beat { name: "a", incarnation, sequence, interval_us: 10_000, unheard: false, view, roll }
 }
 
 fn hear(detector: &mut Detector, ms: u64, incarnation: u64, sequence: u64) {
@@ -133,7 +135,7 @@ fn silence_while_this_node_did_not_run_is_no_evidence() {
 #[test]
 fn silence_soon_after_the_start_does_not_count() {
     let mut detector = Detector::default();
-    detector.set_peers(&peers(&[("a", A)]), at(15_000));
+    detector.set_peers("own", &peers(&[("a", A)]), at(15_000));
     hear(&mut detector, 0, 1, 1);
     assert_eq!(detector.next_deadline(), Some(at(15_035)));
 }
@@ -151,10 +153,51 @@ fn only_a_peer_is_believed_and_only_from_its_address() {
 fn peers_that_stay_keep_what_is_known_of_them() {
     let mut detector = detector();
     hear(&mut detector, 0, 1, 1);
-    detector.set_peers(&peers(&[("a", A), ("c", B)]), at(0));
+    detector.set_peers("own", &peers(&[("a", A), ("c", B)]), at(0));
     assert_eq!(detector.watches()[0].incarnation(), Some(1));
-    detector.set_peers(&peers(&[("a", B), ("c", A)]), at(0));
+    detector.set_peers("own", &peers(&[("a", B), ("c", A)]), at(0));
     assert_eq!(detector.watches()[0].incarnation(), None, "another address is another peer");
+}
+
+/// What this node makes of a peer that it has not heard since 0 ms, when another says at these times that it hears it:
+/// each opinion as milliseconds, stage, and whether it is vouched for.
+fn vouched_at(times: &[u64], digest: u32) -> Vec<(u64, Stage, bool)> {
+    let mut detector = detector();
+    detector.tell_early(true);
+    hear(&mut detector, 0, 1, 1);
+    let own = detector.roll(at(0));
+    assert_eq!(own.heard, 1, "a is the first of a, b, own");
+    let mut told = Vec::new();
+    for ms in 0..100 {
+        if ms % 10 == 5 {
+            let heard = u64::from(times.contains(&ms));
+            let roll = Roll { digest: own.digest + digest, heard };
+            let beat = Beat { name: "b", roll, ..beat(1, 1 + ms) };
+            assert_eq!(detector.heard(at(ms), B, &beat), Ok(1));
+        }
+        let next = detector.next_deadline();
+        detector.tick(at(ms));
+        while let Some(opinion) = detector.poll(at(ms)) {
+            if &*opinion.name == "a" {
+                assert!(next.is_some_and(|next| ms == 0 || next == at(ms)), "{next:?} {ms}");
+                told.push((ms, opinion.stage, opinion.vouched));
+            }
+        }
+    }
+    told
+}
+
+#[test]
+fn whom_another_hears_is_vouched_for_and_no_longer() {
+    use Stage::{Doubted, Heard, Missing, Suspect};
+    let alone = [(0, Heard, false), (15, Doubted, false), (25, Missing, false), (35, Suspect, false)];
+    assert_eq!(vouched_at(&[], 0), alone);
+    assert_eq!(vouched_at(&[5], 0), alone, "it heard the same datagram");
+    assert_eq!(vouched_at(&[15, 25, 35], 1), alone, "of another list of names");
+    let vouched = [(0, Heard, false), (15, Doubted, true), (25, Missing, true), (35, Suspect, true)];
+    assert_eq!(vouched_at(&[5, 15, 25, 35], 0), [&vouched[..], &[(50, Suspect, false)]].concat());
+    let late = [(0, Heard, false), (15, Doubted, true), (25, Missing, true), (30, Missing, false)];
+    assert_eq!(vouched_at(&[15], 0), [&late[..], &[(35, Suspect, false)]].concat(), "its last word was lost");
 }
 
 /// One way of a run: every tenth of an interval something may happen. Times are in tenths of 10 ms.

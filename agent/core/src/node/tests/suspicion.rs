@@ -1,6 +1,6 @@
 //! Heartbeat datagrams beside the mesh.
 use super::*;
-use crate::group::detector::Stage;
+use crate::group::detector::{Opinion, Stage};
 
 fn beating(name: &str, peers: &[(&str, u8)]) -> Settings {
     Settings { heartbeat_port: Some(4_802), ..settings(name, peers) }
@@ -12,10 +12,13 @@ fn pair() -> Net {
     net
 }
 
+fn opinion(name: &str, incarnation: u64, stage: Stage) -> Opinion {
+    Opinion { name: name.into(), incarnation, stage, silent: Span::from_ms(35), vouched: false }
+}
+
 fn opine(net: &mut Net, incarnation: u64, suspect: bool) {
     let stage = if suspect { Stage::Suspect } else { Stage::Heard };
-    let silent = Span::from_ms(35);
-    net.give(1, Input::Suspicion(Suspicion { name: "b", incarnation, stage, silent }));
+    net.give(1, Input::Opinion(&opinion("b", incarnation, stage)));
 }
 
 #[test]
@@ -34,10 +37,7 @@ fn the_silence_of_another_life_is_nobodys() {
     let mut net = pair();
     opine(&mut net, 0, true);
     assert_eq!(net.state(1, "b"), State::Alive);
-    net.give(
-        1,
-        Input::Suspicion(Suspicion { name: "c", incarnation: 1, stage: Stage::Suspect, silent: Span::ZERO }),
-    );
+    net.give(1, Input::Opinion(&opinion("c", 1, Stage::Suspect)));
     assert_eq!(net.state(1, "b"), State::Alive);
 }
 

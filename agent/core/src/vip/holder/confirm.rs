@@ -2,15 +2,16 @@
 //!
 //! The question travels in the agreed order, and only whoever is in the same view answers. Whoever has taken something
 //! over said so before it agrees; so when all have agreed, all that was taken over is known here. Who agrees takes
-//! nothing over for the time of a lease ([`promise`]); the half of it may pass until all have agreed, the other half until the kernel may answer (`lease`): whatever happens meanwhile
-//! to this node, and whoever forms a view without it, it answers before anybody may find its addresses unanswered for.
+//! nothing over for the time of a lease ([`promise`]); the half of it may pass until all have agreed, the other half
+//! until the kernel may answer ([`agreement`]): whatever happens meanwhile to this node, and whoever forms a view
+//! without it, it answers before anybody may find its addresses unanswered for.
 //!
 //! [`promise`]: Holder::promise
 use super::{Holder, Output, Want};
 use crate::{
     group::bus::MemberId,
-    time::{Instant, Span},
-    vip::Event,
+    time::Instant,
+    vip::{Event, lease::agreement},
     wire::vip::Said,
 };
 use alloc::collections::BTreeSet;
@@ -97,7 +98,7 @@ impl Holder {
             return;
         }
         self.confirm.missing = None;
-        if now.since(self.confirm.asked) > Span::from_ns(self.settings.lease.as_ns() / 2) {
+        if now.since(self.confirm.asked) > agreement(self.settings.lease) {
             // It came late, and so may have what has happened since.
             return self.ask_if_need_be(now);
         }

@@ -205,12 +205,13 @@ impl Holder {
     }
 
     pub(super) fn on_probed(&mut self, now: Instant, id: u64, asked: bool, answered: Option<(IpAddr, Mac)>) {
-        let found = self.inquests.iter_mut().find(|(_, inquest)| inquest.state == State::Asking(id));
-        let Some((&ghost, inquest)) = found else { return };
+        let found = self.inquests.iter().find(|(_, inquest)| inquest.state == State::Asking(id));
+        let Some(ghost) = found.map(|(ghost, _)| *ghost) else { return };
+        let promised = if let Ghost::Of(member) = ghost { self.promised(now, member) } else { None };
+        let Some(inquest) = self.inquests.get_mut(&ghost) else { return };
         inquest.take(now, asked, answered);
-        let promise = if let Ghost::Of(member) = ghost { self.promises.get(&member) } else { None };
-        if let Some(until) = promise.filter(|until| **until > now && inquest.is_silent(now)) {
-            inquest.state = State::Alive(*until);
+        if let Some(until) = promised.filter(|_| inquest.is_silent(now)) {
+            inquest.state = State::Alive(until);
         }
         let long = |since| now > since + self.settings.lease + TELL;
         let tell = !inquest.told && inquest.alive_since.is_some_and(long);
