@@ -192,10 +192,17 @@ impl Lab {
         self.fault(&format!("add element bridge lab pair {{ p{from} . p{to} }}\n"))
     }
 
-    /// Ends all of [`cut`](Self::cut), [`mute`](Self::mute), [`deafen`](Self::deafen) and
-    /// [`cut_one_way`](Self::cut_one_way), of all hosts.
+    /// Loses the heartbeats of one host to another, and its answers to who has an address; the rest goes through, and so
+    /// does the way back.
+    pub fn hide(&self, from: usize, to: usize) -> Result<()> {
+        self.fault(&format!("add element bridge lab hidden {{ p{from} . p{to} }}\n"))
+    }
+
+    /// Ends all of [`cut`](Self::cut), [`mute`](Self::mute), [`deafen`](Self::deafen),
+    /// [`cut_one_way`](Self::cut_one_way) and [`hide`](Self::hide), of all hosts.
     pub fn heal(&self) -> Result<()> {
-        self.fault("flush set bridge lab mute\nflush set bridge lab deaf\nflush set bridge lab pair\n")
+        let sets = ["mute", "deaf", "pair", "hidden"];
+        self.fault(&sets.map(|set| format!("flush set bridge lab {set}\n")).concat())
     }
 
     /// Pulls a host's plug: its link loses the carrier, which the host can see.

@@ -319,17 +319,22 @@ const OPEN_BOUND: Duration = Duration::from_secs(10);
 const CLIENT: u8 = 251;
 const SINK: u8 = 252;
 
-/// What is lost between ports: all a port sends, all it would get, or one direction between two.
+/// What is lost between ports: all a port sends, all it would get, or one direction between two; of what is hidden only
+/// heartbeats and what is said about neighbours.
 const FAULT_TABLE: &str = "
 table bridge lab {
     set mute { type ifname; }
     set deaf { type ifname; }
     set pair { type ifname . ifname; }
+    set hidden { type ifname . ifname; }
     chain forward {
         type filter hook forward priority 0;
         iifname @mute counter drop
         oifname @deaf counter drop
         iifname . oifname @pair counter drop
+        iifname . oifname @hidden udp dport 4802 counter drop
+        iifname . oifname @hidden ether type arp counter drop
+        iifname . oifname @hidden icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } counter drop
     }
 }
 ";

@@ -34,6 +34,8 @@ fn a_daemon_that_dies_on_a_living_host_is_fenced_by_its_kernel_and_cleans_up_whe
     site.end(2, Signal::KILL)?;
     ensure!(!site.plumbed(2)?.is_empty(), "its addresses outlive it");
     site.wait_until_held(&[1, 3])?;
+    let history = site.convoy(1, &["vip", "history"])?;
+    ensure!(history.contains("mta2") && !history.contains("member"), "who has left has a name: {history}");
     site.start(2)?;
     until("even loads", BOUND, || Ok(site.loads(1)?.values().all(|load| *load == 2).then_some(())))?;
     site.wait_until_held(&[1, 2, 3])?;

@@ -187,7 +187,7 @@ impl Host {
     /// Returns the heartbeats that are due, one for each of the others.
     pub(super) fn beats(&mut self, now: Instant) -> Vec<Sent> {
         let Some(sequence) = self.pulse.beat(now) else { return Vec::new() };
-        let (life, roll) = (self.life, self.detector.roll(now));
+        let (life, roll) = (self.life, self.detector.roll());
         let peers = (0..).filter(|number| *number != self.number).zip(self.detector.watches());
         let sent = peers.map(|(to, watch)| Sent { to, life, sequence, unheard: !watch.is_heard(), roll });
         sent.collect()

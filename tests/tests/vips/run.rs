@@ -263,6 +263,10 @@ impl Run {
                 let to = self.prng.index(all.len());
                 self.lan.cut(n, to);
                 self.note(&format!("n{to} does not hear n{n}"));
+                if self.prng.per_mille(300) {
+                    self.lan.cut(to, n);
+                    self.note(&format!("n{n} does not hear n{to}"));
+                }
             }
             18..=41 => {
                 self.world.heal();

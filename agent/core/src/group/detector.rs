@@ -13,8 +13,13 @@
 //!
 //! Before that come two stages of which only those hear who want to know early (`vip::holder`): a *doubted* peer was not
 //! heard for one and a half intervals, a *missing* one for two and a half. Nothing but questions follows from a doubt.
+//! Of a peer that is not heard here another may say in its own heartbeats that it heard a newer datagram: it is *vouched
+//! for*, for two and a half of its intervals each time, and what it sends is lost on the way to this node alone. Any two
+//! nodes that each hear more than half of all, and are heard by them, have such a third one in common. A peer that dies was
+//! heard as far by all, so nobody vouches for it, and waiting for that costs nothing.
 //!
 //! Suspicion is an opinion of one node. It moves nothing by itself; see `node::suspicion` for what is made of it.
+
 mod watch;
 
 use super::Liveness;
@@ -144,17 +149,22 @@ impl Detector {
         &self.watches
     }
 
-    /// Returns whom this node hears, for its own heartbeats.
-    pub fn roll(&self, now: Instant) -> Roll {
+    /// Returns how far this node has heard all others, for its own heartbeats.
+    pub fn roll(&self) -> Roll {
         let (digest, _) = self.roll;
-        let heard = self.watches.iter().enumerate().filter(|(_, watch)| watch.is_regular(now));
-        Roll { digest, heard: heard.map(|(at, _)| self.bit(at)).sum() }
+        let mut roll = Roll { digest, ..Roll::default() };
+        for (at, watch) in self.watches.iter().enumerate() {
+            if let (Some(heard), Some(mark)) = (roll.heard.get_mut(self.line(at)), watch.mark()) {
+                *heard = mark;
+            }
+        }
+        roll
     }
 
-    /// Returns the bit of a peer in the roll.
-    fn bit(&self, at: usize) -> u64 {
+    /// Returns the place of a peer in the roll.
+    fn line(&self, at: usize) -> usize {
         let (_, own_at) = self.roll;
-        1 << (at + usize::from(at >= own_at))
+        at + usize::from(at >= own_at)
     }
 
     /// A heartbeat arrived. Returns the position of its sender in [`watches`](Self::watches).
@@ -169,17 +179,16 @@ impl Detector {
             return Err(Disbelief::Address);
         }
         if watch.heard(now, beat, self.early) && beat.roll.digest == self.roll.0 {
-            self.take_vouching(now, at, beat.roll.heard);
+            self.take_vouching(now, at, &beat.roll);
         }
         Ok(at)
     }
 
-    /// A peer says whom it hears; what it says of those who are heard here is no news.
-    fn take_vouching(&mut self, now: Instant, witness: usize, heard: u64) {
+    /// A peer says how far it has heard the others.
+    fn take_vouching(&mut self, now: Instant, witness: usize, roll: &Roll) {
         for at in (0..self.watches.len()).filter(|at| *at != witness) {
-            if heard & self.bit(at) != 0 {
-                self.watches[at].vouch(now, self.listen_from);
-            }
+            let mark = roll.heard.get(self.line(at)).copied().unwrap_or_default();
+            self.watches[at].vouch(now, mark);
         }
     }
 

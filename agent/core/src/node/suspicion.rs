@@ -22,6 +22,8 @@ pub(super) struct Beats {
     newest: Option<(u64, bool)>,
     /// Since when none has come although the mesh is connected; `None` while they come, and while they need not.
     missed_since: Option<Instant>,
+    /// Another peer hears them.
+    vouched: bool,
     /// Over when one comes.
     pub(super) trouble: Option<String>,
 }
@@ -54,11 +56,12 @@ impl Node {
     pub(super) fn on_opinion(&mut self, now: Instant, opinion: &Opinion) {
         let Opinion { name, incarnation, stage, silent, vouched } = opinion;
         self.vips.handle(now, vip::Input::of_silence(name, *stage, *silent, *vouched));
+        let Some(entry) = self.peers.get_mut(name) else { return };
+        entry.beats.vouched = *vouched;
         if matches!(stage, Stage::Doubted | Stage::Missing) {
             return;
         }
         let suspect = *stage == Stage::Suspect;
-        let Some(entry) = self.peers.get_mut(name) else { return };
         let is_current = entry.incarnation == Some(*incarnation);
         entry.beats.newest = Some((*incarnation, suspect));
         if !is_current {
@@ -78,8 +81,10 @@ impl Node {
     pub(super) fn miss_beats(&mut self, now: Instant, name: &Arc<str>) {
         let (Some(port), Some(entry)) = (self.settings.heartbeat_port, self.peers.get(name)) else { return };
         if entry.beats_deadline().is_some_and(|at| at <= now) {
+            let one_way = (" and another node hears them", "from it to this node");
+            let (who, between) = if entry.beats.vouched { one_way } else { ("", "between all nodes") };
             let text = format!(
-                "no heartbeats from {name}, though its connection lives; open UDP port {port} between all nodes"
+                "no heartbeats from {name}, though its connection lives{who}; open UDP port {port} {between}"
             );
             self.trouble(name, |entry| &mut entry.beats.trouble, text);
         }

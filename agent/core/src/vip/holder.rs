@@ -28,6 +28,7 @@ use super::{
     table::Report,
 };
 use crate::{
+    bounds,
     group::{
         bus::MemberId,
         view::{Role, View},
@@ -61,6 +62,8 @@ pub struct Holder {
     /// Those and the managers of the view: who counts, where a part must be more than half.
     voters: usize,
     own: Option<MemberId>,
+    /// Of the members of this view and of earlier ones, for people.
+    names: BTreeMap<MemberId, Arc<str>>,
     table: Table,
     exchange: Option<Exchange>,
     /// Reports that nobody asked for, on their way.
@@ -116,6 +119,7 @@ impl Holder {
             nodes: BTreeSet::new(),
             voters: 0,
             own: None,
+            names: BTreeMap::new(),
             table: Table::default(),
             exchange: None,
             gathering: BTreeMap::new(),
@@ -194,10 +198,7 @@ impl Holder {
                 self.say(Said::Move { node: node.into(), addresses: addresses.into() });
             }
             Input::Drain(node, on) => self.say(Said::Drain { on, node: node.into() }),
-            Input::Neighbours(neighbours) => {
-                self.neighbours = neighbours;
-                self.share_neighbours();
-            }
+            Input::Neighbours(neighbours) => self.set_neighbours(neighbours),
             Input::Announce => {
                 self.report(0);
                 self.emit(Output::Announce(Vec::new()));
@@ -235,6 +236,10 @@ impl Holder {
         }
         (self.nodes, self.own) = (nodes, own);
         self.voters = view.members.len();
+        if self.names.len() > bounds::NODES_MAX {
+            self.names.clear();
+        }
+        self.names.extend(view.members.values().map(|member| (member.id, member.card.name.clone())));
         self.called = 0;
         self.gathering.clear();
         self.view = Some(view.clone());
@@ -366,7 +371,7 @@ impl Holder {
 
     /// Returns a member's name, also of one that has left a moment ago.
     fn name(&self, member: MemberId) -> Arc<str> {
-        self.table.name(member)
+        self.names.get(&member).cloned().unwrap_or_else(|| self.table.name(member))
     }
 }
 

@@ -13,9 +13,10 @@
 //!      28     4  roll_digest  of the names that `roll_heard` is about: CRC32C of all nodes' names, ascending, a 0 after each
 //!      32     8  view_epoch   of the agreed view at the sender; 0 when it has none
 //!      40     8  view_digest  of that view; 0 when it has none
-//!      48     8  roll_heard   bit n: the sender heard the n-th of these names within the last of its intervals
-//!      56     n  name         of the sender, UTF-8 without control characters
-//!    56+n     4  crc32c       of everything before it
+//!      48    64  roll_heard   byte n: the newest datagram that the sender heard of the n-th of these names, as 1 + sequence
+//!                             modulo 255; 0 when none was heard
+//!     112     n  name         of the sender, UTF-8 without control characters
+//!   112+n     4  crc32c       of everything before it
 //! ```
 //! Integers are little-endian. Magic and version keep their place in every version. Nothing is allocated here: the
 //! thread that sends and reads these does not wait for memory. Source of the checksum: RFC 3720 appendix B.4 (CRC32C).
@@ -47,13 +48,19 @@ pub struct Beat<'a> {
     pub roll: Roll,
 }
 
-/// Whom a node hears, of a list of names that all nodes have. Only who has the same list can read it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How far a node has heard each of a list of names that all nodes have. Only who has the same list can read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Roll {
     /// Of the list, see [`Roll::digest_of`].
     pub digest: u32,
-    /// Bit n: the n-th name of the list was heard within the last of its intervals.
-    pub heard: u64,
+    /// For each name of the list, in order, the [`mark`](Roll::mark) of the newest datagram that was heard; 0 for none.
+    pub heard: [u8; bounds::NODES_MAX],
+}
+
+impl Default for Roll {
+    fn default() -> Self {
+        Self { digest: 0, heard: [0; bounds::NODES_MAX] }
+    }
 }
 
 impl Roll {
@@ -66,7 +73,21 @@ impl Roll {
         });
         digest.finalize()
     }
+
+    /// Returns what a datagram's sequence is told as, 1 to 255.
+    pub fn mark(sequence: u64) -> u8 {
+        u8::try_from(sequence % MARKS).map_or(u8::MAX, |mark| mark + 1)
+    }
+
+    /// Tells whether a mark is of a newer datagram than another, which is at most half a round of marks older.
+    pub fn is_newer(mark: u8, than: u8) -> bool {
+        let ahead = (u64::from(mark) + MARKS - u64::from(than)) % MARKS;
+        mark != 0 && (1..=MARKS / 2).contains(&ahead)
+    }
 }
+
+/// Marks before they begin anew; 0 is none.
+const MARKS: u64 = u8::MAX as u64;
 
 /// What a node says the agreed view is. Another node that has the same epoch and another digest is evidence that one
 /// of the two contradicts the agreement.
@@ -108,7 +129,7 @@ struct Header {
     roll_digest: U32<LE>,
     view_epoch: U64<LE>,
     view_digest: U64<LE>,
-    roll_heard: U64<LE>,
+    roll_heard: [u8; bounds::NODES_MAX],
 }
 
 impl<'a> Beat<'a> {
@@ -143,7 +164,7 @@ impl<'a> Beat<'a> {
             interval_us: header.interval_us.get(),
             unheard: header.flags.get() & UNHEARD != 0,
             view: View { epoch: header.view_epoch.get(), digest: header.view_digest.get() },
-            roll: Roll { digest: header.roll_digest.get(), heard: header.roll_heard.get() },
+            roll: Roll { digest: header.roll_digest.get(), heard: header.roll_heard },
         })
     }
 
@@ -163,7 +184,7 @@ impl<'a> Beat<'a> {
             roll_digest: U32::new(self.roll.digest),
             view_epoch: U64::new(self.view.epoch),
             view_digest: U64::new(self.view.digest),
-            roll_heard: U64::new(self.roll.heard),
+            roll_heard: self.roll.heard,
         };
         let end = HEADER_BYTES + length;
         buffer[..HEADER_BYTES].copy_from_slice(header.as_bytes());
@@ -180,7 +201,7 @@ const UNHEARD: u16 = 1;
 const HEADER_BYTES: usize = size_of::<Header>();
 const CRC_BYTES: usize = 4;
 
-const _: () = assert!(HEADER_BYTES == 56);
+const _: () = assert!(HEADER_BYTES == 112);
 const _: () = assert!(bounds::NAME_BYTES_MAX <= u8::MAX as usize);
 
 #[cfg(test)]
@@ -196,7 +217,7 @@ mod tests {
         interval_us: 10_000,
         unheard: false,
         view: View { epoch: 3, digest: 4 },
-        roll: Roll { digest: 5, heard: 6 },
+        roll: Roll { digest: 5, heard: [6; bounds::NODES_MAX] },
     };
 
     fn emit(beat: &Beat<'_>) -> Vec<u8> {
@@ -214,7 +235,7 @@ mod tests {
         #[test]
         fn heartbeats_are_read_as_they_were_said(name in "[a-z0-9.-]{1,63}", numbers: (u64, u64, u64, u64), interval_us: u32) {
             let (incarnation, sequence, epoch, digest) = numbers;
-            let (view, roll) = (View { epoch, digest }, Roll { digest: interval_us, heard: digest });
+            let (view, roll) = (View { epoch, digest }, Roll { digest: interval_us, heard: [epoch as u8; bounds::NODES_MAX] });
             let unheard = incarnation % 2 == 1;
             let beat = Beat { name: &name, incarnation, sequence: sequence.max(1), interval_us, unheard, view, roll };
             let bytes = emit(&beat);
@@ -243,6 +264,29 @@ mod tests {
     }
 
     #[test]
+    fn marks_go_round_and_the_nearer_way_is_newer() {
+        let check = |sequence, than, want| {
+            let newer = Roll::is_newer(Roll::mark(sequence), Roll::mark(than));
+            assert_eq!(newer, want, "{sequence} than {than}");
+        };
+        for (sequence, than, want) in [
+            (1, 0, true),
+            (0, 0, false),
+            (0, 1, false),
+            (255, 254, true),
+            (256, 254, true),
+            (127, 0, true),
+            (128, 0, false),
+        ] {
+            check(sequence, than, want);
+            check(sequence + 1_000_000_007, than + 1_000_000_007, want);
+        }
+        assert!(
+            (0..1_000).all(|sequence| Roll::mark(sequence) != 0 && !Roll::is_newer(0, Roll::mark(sequence)))
+        );
+    }
+
+    #[test]
     fn every_length_but_the_right_one_is_refused() {
         let mut bytes = emit(&BEAT);
         for cut in 0..bytes.len() {
@@ -267,7 +311,7 @@ mod tests {
             seal(&mut bytes);
             assert_eq!(Beat::parse(&bytes), Err(BeatError::Damaged), "{value} at {at}");
         };
-        for (at, value) in [(5, 2), (5, 64), (6, 2), (7, 1), (16, 0), (56, b'\n'), (56, 0xff)] {
+        for (at, value) in [(5, 2), (5, 64), (6, 2), (7, 1), (16, 0), (112, b'\n'), (112, 0xff)] {
             check(at, value);
         }
         let long = String::from("n").repeat(bounds::NAME_BYTES_MAX);

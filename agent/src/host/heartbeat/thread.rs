@@ -268,7 +268,7 @@ impl Heart {
             interval_us: u32::try_from(self.pulse.interval().as_ns() / 1_000).unwrap_or(u32::MAX),
             unheard: false,
             view: self.view,
-            roll: self.detector.roll(now),
+            roll: self.detector.roll(),
         };
         let mut buffer = [0; beat::BYTES_MAX];
         for ((to, unsent), watch) in self.targets.iter_mut().zip(self.detector.watches()) {

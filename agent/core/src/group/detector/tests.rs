@@ -159,19 +159,21 @@ fn peers_that_stay_keep_what_is_known_of_them() {
     assert_eq!(detector.watches()[0].incarnation(), None, "another address is another peer");
 }
 
-/// What this node makes of a peer that it has not heard since 0 ms, when another says at these times that it hears it:
-/// each opinion as milliseconds, stage, and whether it is vouched for.
-fn vouched_at(times: &[u64], digest: u32) -> Vec<(u64, Stage, bool)> {
+/// What this node makes of a peer of which it has not heard more than the first datagram, at 0 ms, when another says at 5,
+/// 15, 25 ... ms how far it has heard it: each opinion as milliseconds, stage, and whether it is vouched for.
+fn vouched(heard: &[u64], digest: u32) -> Vec<(u64, Stage, bool)> {
     let mut detector = detector();
     detector.tell_early(true);
-    hear(&mut detector, 0, 1, 1);
-    let own = detector.roll(at(0));
-    assert_eq!(own.heard, 1, "a is the first of a, b, own");
+    hear(&mut detector, 0, 1, 1_000);
+    let own = detector.roll();
+    assert_eq!(own.heard[..3], [Roll::mark(1_000), 0, 0], "of a, b, own");
     let mut told = Vec::new();
-    for ms in 0..100 {
+    for ms in 0..heard.len() as u64 * 10 + 50 {
         if ms % 10 == 5 {
-            let heard = u64::from(times.contains(&ms));
-            let roll = Roll { digest: own.digest + digest, heard };
+            let mut roll = Roll { digest: own.digest + digest, ..Roll::default() };
+            let last = heard.last().copied();
+            let newest = heard.get(usize::try_from(ms / 10).unwrap()).copied().or(last);
+            roll.heard[0] = Roll::mark(1_000 + newest.unwrap_or_default());
             let beat = Beat { name: "b", roll, ..beat(1, 1 + ms) };
             assert_eq!(detector.heard(at(ms), B, &beat), Ok(1));
         }
@@ -179,7 +181,7 @@ fn vouched_at(times: &[u64], digest: u32) -> Vec<(u64, Stage, bool)> {
         detector.tick(at(ms));
         while let Some(opinion) = detector.poll(at(ms)) {
             if &*opinion.name == "a" {
-                assert!(next.is_some_and(|next| ms == 0 || next == at(ms)), "{next:?} {ms}");
+                assert!(ms == 0 || next == Some(at(ms)), "{next:?} {ms}");
                 told.push((ms, opinion.stage, opinion.vouched));
             }
         }
@@ -191,13 +193,26 @@ fn vouched_at(times: &[u64], digest: u32) -> Vec<(u64, Stage, bool)> {
 fn whom_another_hears_is_vouched_for_and_no_longer() {
     use Stage::{Doubted, Heard, Missing, Suspect};
     let alone = [(0, Heard, false), (15, Doubted, false), (25, Missing, false), (35, Suspect, false)];
-    assert_eq!(vouched_at(&[], 0), alone);
-    assert_eq!(vouched_at(&[5], 0), alone, "it heard the same datagram");
-    assert_eq!(vouched_at(&[15, 25, 35], 1), alone, "of another list of names");
-    let vouched = [(0, Heard, false), (15, Doubted, true), (25, Missing, true), (35, Suspect, true)];
-    assert_eq!(vouched_at(&[5, 15, 25, 35], 0), [&vouched[..], &[(50, Suspect, false)]].concat());
-    let late = [(0, Heard, false), (15, Doubted, true), (25, Missing, true), (30, Missing, false)];
-    assert_eq!(vouched_at(&[15], 0), [&late[..], &[(35, Suspect, false)]].concat(), "its last word was lost");
+    assert_eq!(vouched(&[0], 0), alone, "it heard the same datagram");
+    assert_eq!(vouched(&[1, 2, 3], 1), alone, "of another list of names");
+    let all = [(0, Heard, false), (15, Doubted, true), (25, Missing, true), (35, Suspect, true)];
+    let long = (1..=1_000).collect::<Vec<_>>();
+    assert_eq!(
+        vouched(&long, 0),
+        [&all[..], &[(10_020, Suspect, false)]].concat(),
+        "marks go round meanwhile"
+    );
+    assert_eq!(
+        vouched(&[1, 1, 3, 3, 5], 0),
+        [&all[..], &[(70, Suspect, false)]].concat(),
+        "each second is lost"
+    );
+    let last = [(0, Heard, false), (15, Doubted, true), (25, Missing, true), (30, Missing, false)];
+    assert_eq!(
+        vouched(&[1], 0),
+        [&last[..], &[(35, Suspect, false)]].concat(),
+        "only its last word was lost"
+    );
 }
 
 /// One way of a run: every tenth of an interval something may happen. Times are in tenths of 10 ms.

@@ -3,7 +3,10 @@ use super::{Liveness, Stage};
 use crate::{
     bounds,
     time::{Instant, Span},
-    wire::{Beat, beat::View},
+    wire::{
+        Beat,
+        beat::{Roll, View},
+    },
 };
 use alloc::sync::Arc;
 use core::net::IpAddr;
@@ -33,7 +36,9 @@ pub(super) struct Life {
     pub(super) stage: Stage,
     /// It says that it does not hear this node.
     pub(super) unheard: bool,
-    /// Another peer hears it, although it is not heard here; believed until then.
+    /// The newest datagram that another peer heard, if this node did not.
+    told: Option<u8>,
+    /// So it lives; believed until then.
     pub(super) vouched_until: Option<Instant>,
     view: View,
 }
@@ -107,18 +112,18 @@ impl Watch {
         self.life.map(|life| life.view).unwrap_or_default()
     }
 
-    /// Tells whether it was heard within the last of its intervals.
-    pub(super) fn is_regular(&self, now: Instant) -> bool {
-        self.life.is_some_and(|life| now.since(life.heard) < life.interval)
+    /// Returns the mark of the newest datagram that was heard.
+    pub(super) fn mark(&self) -> Option<u8> {
+        self.life.map(|life| Roll::mark(life.newest))
     }
 
-    /// Another peer hears it.
-    pub(super) fn vouch(&mut self, now: Instant, listen_from: Instant) {
+    /// Another peer has heard it as far as that.
+    pub(super) fn vouch(&mut self, now: Instant, mark: u8) {
         let Some(life) = &mut self.life else { return };
-        let doubt = Stage::Doubted.begins(life.interval);
-        // Of one that was heard a moment ago the other may have heard the same datagram.
-        if now.since(life.listening.max(listen_from)) >= doubt {
-            life.vouched_until = Some(now + doubt);
+        // Each newer datagram counts once, whoever heard it.
+        if Roll::is_newer(mark, life.told.unwrap_or_else(|| Roll::mark(life.newest))) {
+            life.told = Some(mark);
+            life.vouched_until = Some(now + Stage::Missing.begins(life.interval));
         }
     }
 
@@ -162,6 +167,7 @@ impl Life {
             listening: now,
             stage: Stage::Heard,
             unheard: beat.unheard,
+            told: None,
             vouched_until: None,
             view: beat.view,
         }
@@ -170,7 +176,7 @@ impl Life {
     fn take(&mut self, now: Instant, beat: &Beat<'_>) {
         (self.heard, self.listening, self.stage) = (now, now, Stage::Heard);
         (self.interval, self.view, self.unheard) = (interval(beat), beat.view, beat.unheard);
-        self.vouched_until = None;
+        (self.told, self.vouched_until) = (None, None);
     }
 
     /// Sorts a number in among those before. Returns whether it is newer than all of them.

@@ -87,8 +87,14 @@ fn heartbeats_that_stop_for_long_while_the_mesh_hears_the_peer_are_told() {
     assert_eq!(net.trouble(1, "b"), "");
     opine(&mut net, 1, true);
     net.run(Span::from_secs(6));
-    assert!(net.trouble(1, "b").starts_with("no heartbeats from b"), "{}", net.trouble(1, "b"));
+    assert!(net.trouble(1, "b").ends_with("open UDP port 4802 between all nodes"), "{}", net.trouble(1, "b"));
     assert_eq!(net.state(1, "b"), State::Suspect);
+    opine(&mut net, 1, false);
+    net.give(1, Input::Opinion(&Opinion { vouched: true, ..opinion("b", 1, Stage::Suspect) }));
+    net.run(Span::from_secs(6));
+    let text = "no heartbeats from b, though its connection lives and another node hears them; open UDP port 4802 from \
+                it to this node";
+    assert_eq!(net.trouble(1, "b"), text);
 }
 
 #[test]

@@ -137,9 +137,23 @@ impl Holder {
         }
     }
 
-    /// Tells the others whom this host heard of, if that is wanted.
-    pub(super) fn share_neighbours(&mut self) {
-        if self.settings.share_neighbours && !self.neighbours.is_empty() {
+    /// This host heard of these lately; that it heard of nobody any more is told once.
+    pub(super) fn set_neighbours(&mut self, neighbours: Vec<Neighbour>) {
+        let before = core::mem::replace(&mut self.neighbours, neighbours);
+        if !before.is_empty() || !self.neighbours.is_empty() {
+            self.tell_neighbours();
+        }
+    }
+
+    /// Tells those who have come whom this host heard of.
+    fn share_neighbours(&mut self) {
+        if !self.neighbours.is_empty() {
+            self.tell_neighbours();
+        }
+    }
+
+    fn tell_neighbours(&mut self) {
+        if self.settings.share_neighbours {
             self.say(Said::Neighbours(self.neighbours.clone()));
         }
     }

@@ -96,7 +96,7 @@ impl Holder {
             .iter()
             .map(|(address, topic)| {
                 let local = self.locals.get(address);
-                let name = |member| self.table.name(member);
+                let name = |member| self.name(member);
                 let mut bindings = BTreeSet::new();
                 let mut candidates = Vec::new();
                 for member in &topic.candidates {
