@@ -51,7 +51,7 @@ impl Wanted {
             port: dialling.port,
             interval: self.heartbeat,
             start_delay: node.start_delay,
-            lease: self.manages().then(|| Rules::new(&node.vips, self.heartbeat)),
+            lease: self.manages().then(|| Rules::new(&node.vips)),
         }
     }
 

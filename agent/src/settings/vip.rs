@@ -127,6 +127,7 @@ impl Settings {
             retry: vips.check,
             share_neighbours: !vips.arp_all_hosts,
             lease: vips.lease,
+            heartbeat: self.heartbeat_interval,
         }
     }
 

@@ -4,7 +4,6 @@ use convoy_core::{
     group::{
         Detector, Pulse,
         bus::{Bus as _, Event, Unsent},
-        detector::Opinion,
         membership::{Membership, Output as Agreed},
         view::{Card, Role},
     },
@@ -69,6 +68,7 @@ pub(super) struct Sent {
     life: u64,
     sequence: u64,
     unheard: bool,
+    pub(super) epoch: u64,
     pub(super) roll: Roll,
 }
 
@@ -92,6 +92,10 @@ pub(super) struct Host {
     pulse: Pulse,
     /// When its process is to run next.
     wanted: Instant,
+    /// Of the agreed view that it has.
+    epoch: u64,
+    /// Its bus delivers nothing until then.
+    pub(super) deaf_bus_until: Instant,
     arrived: Vec<(usize, Sent)>,
     life: u64,
     pub(super) lag: u64,
@@ -133,7 +137,7 @@ fn settings(site: &Site, number: usize) -> Settings {
     let offer = offered.collect::<Arc<[_]>>();
     let interfaces = offer.iter().map(|offered| (offered.address, "eth0".into())).collect();
     let standby = if site.standby { ["eth0".into()].into() } else { BTreeSet::new() };
-    Settings { offer, interfaces, standby, voters: site.hosts, ..site.settings.clone() }
+    Settings { offer, interfaces, standby, voters: site.hosts, heartbeat: BEAT, ..site.settings.clone() }
 }
 
 impl Host {
@@ -146,12 +150,16 @@ impl Host {
         let peers = others.map(|other| (name(other), address(other))).collect();
         detector.set_peers(&name(number), &peers, now);
         detector.tell_early(true);
+        let rules = Rules::new(&settings);
+        detector.set_grace(Some(rules.grace()));
         Self {
             number,
             kernel: Kernel { up: true, ..Kernel::default() },
             up: true,
             stalled_until: now,
-            keeper: Keeper::new(Rules::new(&settings, BEAT)),
+            keeper: Keeper::new(rules),
+            epoch: 0,
+            deaf_bus_until: now,
             allowed: 0,
             holder: Holder::new(settings, now),
             membership: Membership::new(card(site, number, 1)),
@@ -187,9 +195,10 @@ impl Host {
     /// Returns the heartbeats that are due, one for each of the others.
     pub(super) fn beats(&mut self, now: Instant) -> Vec<Sent> {
         let Some(sequence) = self.pulse.beat(now) else { return Vec::new() };
-        let (life, roll) = (self.life, self.detector.roll());
+        let (life, roll, epoch) = (self.life, self.detector.roll(), self.epoch);
         let peers = (0..).filter(|number| *number != self.number).zip(self.detector.watches());
-        let sent = peers.map(|(to, watch)| Sent { to, life, sequence, unheard: !watch.is_heard(), roll });
+        let sent =
+            peers.map(|(to, watch)| Sent { to, life, sequence, unheard: !watch.is_heard(), epoch, roll });
         sent.collect()
     }
 
@@ -203,21 +212,22 @@ impl Host {
         // What it could not hear because it did not run is no evidence.
         self.detector.excuse(now, now.since(self.wanted));
         self.wanted = now + TICK;
-        for (from, Sent { life: incarnation, sequence, unheard, roll, .. }) in self.arrived.split_off(0) {
-            let (name, interval_us, view) = (&*name(from), 10_000, View::default());
+        for (from, Sent { life: incarnation, sequence, unheard, epoch, roll, .. }) in
+            self.arrived.split_off(0)
+        {
+            let (name, interval_us, view) = (&*name(from), 10_000, View { epoch, digest: 0 });
             let beat = Beat { name, incarnation, sequence, interval_us, unheard, view, roll };
             let heard = self.detector.heard(now, address(from), &beat);
             assert!(heard.is_ok(), "{heard:?}");
         }
-        let before = self.detector.heard_now();
+        let before = self.detector.heard_now(now);
         self.detector.tick(now);
-        let heard = self.detector.heard_now();
+        let heard = self.detector.heard_now(now);
         if heard < before {
             self.pulse.hurry(now);
         }
         while let Some(opinion) = self.detector.poll(now) {
-            let Opinion { name, stage, silent, vouched, .. } = opinion;
-            self.holder.handle(now, Input::of_silence(&name, stage, silent, vouched));
+            self.holder.handle(now, Input::from(&opinion));
         }
         match self.keeper.tick(now, heard, self.allowed, now) {
             Act::Nothing => {}
@@ -231,6 +241,9 @@ impl Host {
 
     /// Reads a few events of the bus.
     pub(super) fn turn(&mut self, now: Instant, prng: &mut Prng, trace: bool) {
+        if now < self.deaf_bus_until {
+            return;
+        }
         for _ in 0..prng.within(1..=6) {
             self.send();
             let Some(event) = self.bus.poll() else { break };
@@ -266,12 +279,23 @@ impl Host {
                         let members = members.collect::<Vec<_>>();
                         note(now, &format!("n{} view {} of {members:?}", self.number, view.epoch));
                     }
+                    self.see(now, view.epoch);
                     self.holder.handle(now, Input::View(view));
                 }
-                Agreed::Lost(_) => self.holder.handle(now, Input::Lost),
+                Agreed::Lost(_) => {
+                    self.see(now, 0);
+                    self.holder.handle(now, Input::Lost);
+                }
                 Agreed::Garbage(member, error) => unreachable!("{member}: {error}"),
             }
         }
+    }
+
+    /// The heartbeats say from now on that this is the view.
+    fn see(&mut self, now: Instant, epoch: u64) {
+        self.epoch = epoch;
+        self.detector.set_epoch(now, epoch);
+        self.pulse.hurry(now);
     }
 
     fn send(&mut self) {

@@ -29,6 +29,8 @@ pub(super) enum Defect {
     LeaseIsIgnored,
     /// Nobody says whom it hears.
     NobodyVouches,
+    /// Nobody says which view it is in.
+    ViewsAreSecret,
 }
 
 /// What came of a run.
@@ -130,8 +132,10 @@ impl Run {
             host.netlink(now);
             host.pulse(now);
             for mut sent in host.beats(now) {
-                if self.defect == Some(Defect::NobodyVouches) {
-                    sent.roll = Roll::default();
+                match self.defect {
+                    Some(Defect::NobodyVouches) => sent.roll = Roll::default(),
+                    Some(Defect::ViewsAreSecret) => sent.epoch = 0,
+                    Some(_) | None => {}
                 }
                 sending.push((number, sent));
             }
@@ -294,13 +298,21 @@ impl Run {
                 let ms = self.prng.scale(5..=1_500);
                 self.stall(n, ms);
             }
-            80..=82 if self.hosts[n].up => {
+            80..=81 if self.hosts[n].up => {
                 self.world.lose(n);
                 self.note(&format!("n{n} loses the bus"));
             }
             83..=84 => {
                 self.hosts[n].lag = self.prng.scale(1..=60);
                 self.note(&format!("netlink of n{n} takes up to {} ms", self.hosts[n].lag));
+            }
+            // The bus fails between hosts whose segment is whole, and who is left out may learn of it late.
+            82 | 85 if self.hosts[n].up => {
+                let rest = all.iter().copied().filter(|other| *other != n).collect::<Vec<_>>();
+                self.world.partition(&[&[n], &rest]);
+                let ms = self.prng.scale(1..=2_000);
+                self.hosts[n].deaf_bus_until = now + Span::from_ms(ms);
+                self.note(&format!("the bus leaves n{n} out, which learns of it after {ms} ms"));
             }
             85..=87 => {
                 let ms = self.prng.scale(5..=400);
@@ -352,7 +364,7 @@ impl Run {
                 self.hosts[n].kernel.up = true;
                 self.hosts[n].restart(&self.site, &self.world, now);
             }
-            self.hosts[n].stalled_until = now;
+            (self.hosts[n].stalled_until, self.hosts[n].deaf_bus_until) = (now, now);
             self.hosts[n].lag = 2;
         }
         for ms in 0..REST {

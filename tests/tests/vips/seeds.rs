@@ -53,3 +53,8 @@ fn a_host_that_hears_nobody_and_believes_it_is_noticed() {
 fn a_host_that_takes_over_what_others_hear_is_noticed() {
     assert!(first_failure(Defect::NobodyVouches).is_some());
 }
+
+#[test]
+fn a_host_that_is_left_out_and_does_not_learn_of_it_is_noticed() {
+    assert!(first_failure(Defect::ViewsAreSecret).is_some());
+}

@@ -45,6 +45,10 @@ pub struct Detector {
     listen_from: Instant,
     /// Every stage of silence is told, not only the last.
     early: bool,
+    /// Of the agreed view here; 0 when there is none.
+    epoch: u64,
+    /// For how long a peer that is in a newer view still counts as heard; none is for ever.
+    grace: Option<Span>,
 }
 
 /// For how long a peer has not been heard, as far as it means something.
@@ -98,6 +102,8 @@ pub struct Opinion {
     pub silent: Span,
     /// Another peer hears it.
     pub vouched: bool,
+    /// Of the agreed view at that peer, as it said last; 0 when it has none.
+    pub epoch: u64,
 }
 
 /// Why a heartbeat is not believed. It is dropped; its kind is counted.
@@ -137,11 +143,26 @@ impl Detector {
         self.early = early;
     }
 
-    /// Returns how many peers are heard, without a doubt, and hear this node.
-    pub fn heard_now(&self) -> usize {
-        let heard =
-            |watch: &&Watch| watch.life.is_some_and(|life| life.stage == Stage::Heard && !life.unheard);
-        self.watches.iter().filter(heard).count()
+    /// Says for how long a peer that is in a newer view than this node still counts in [`heard_now`](Self::heard_now):
+    /// views reach their members one after the other. This node may not be in that view.
+    pub fn set_grace(&mut self, grace: Option<Span>) {
+        self.grace = grace;
+    }
+
+    /// The agreed view here is another one; 0 is none.
+    pub fn set_epoch(&mut self, now: Instant, epoch: u64) {
+        self.epoch = epoch;
+        self.watches
+            .iter_mut()
+            .filter_map(|watch| watch.life.as_mut())
+            .for_each(|life| life.compare(now, epoch));
+    }
+
+    /// Returns how many peers are heard, without a doubt, hear this node, and go on with it.
+    pub fn heard_now(&self, now: Instant) -> usize {
+        let left_behind = |life: &Life| life.left_behind_at(self.grace).is_some_and(|at| at <= now);
+        let heard = |life: &&Life| life.stage == Stage::Heard && !life.unheard && !left_behind(life);
+        self.watches.iter().filter_map(|watch| watch.life.as_ref()).filter(heard).count()
     }
 
     /// Returns what is known of each peer, by name.
@@ -178,7 +199,11 @@ impl Detector {
         if watch.address != from {
             return Err(Disbelief::Address);
         }
-        if watch.heard(now, beat, self.early) && beat.roll.digest == self.roll.0 {
+        let is_newer = watch.heard(now, beat, self.early);
+        if let Some(life) = watch.life.as_mut().filter(|_| is_newer) {
+            life.compare(now, self.epoch);
+        }
+        if is_newer && beat.roll.digest == self.roll.0 {
             self.take_vouching(now, at, &beat.roll);
         }
         Ok(at)
@@ -245,6 +270,7 @@ impl Detector {
             stage: life.stage,
             silent: now.since(life.heard),
             vouched: life.vouched_until.is_some(),
+            epoch: life.view.epoch,
         })
     }
 }

@@ -11,7 +11,6 @@ use crate::{
         detector::{Opinion, Stage},
     },
     time::{Instant, Span},
-    vip,
 };
 use alloc::{format, string::String, sync::Arc};
 
@@ -54,8 +53,8 @@ impl Entry {
 
 impl Node {
     pub(super) fn on_opinion(&mut self, now: Instant, opinion: &Opinion) {
-        let Opinion { name, incarnation, stage, silent, vouched } = opinion;
-        self.vips.handle(now, vip::Input::of_silence(name, *stage, *silent, *vouched));
+        self.vips.handle(now, opinion.into());
+        let Opinion { name, incarnation, stage, vouched, .. } = opinion;
         let Some(entry) = self.peers.get_mut(name) else { return };
         entry.beats.vouched = *vouched;
         if matches!(stage, Stage::Doubted | Stage::Missing) {

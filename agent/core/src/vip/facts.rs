@@ -1,7 +1,11 @@
 //! What goes into the holder and what comes out of it.
 use super::{Change, Settings, Want};
 use crate::{
-    group::{bus::MemberId, detector::Stage, view::View},
+    group::{
+        bus::MemberId,
+        detector::{Opinion, Stage},
+        view::View,
+    },
     time::Span,
     wire::{
         arp::Mac,
@@ -36,8 +40,8 @@ pub enum Input<'a> {
     /// They have been missing for so long that the node is taken for dead, if the wire says so too; no other node hears
     /// it.
     Missing(&'a str, Span),
-    /// They come.
-    Heard(&'a str),
+    /// They come; they say that the agreed view at that node has this epoch, 0 for none.
+    Heard(&'a str, u64),
     /// The lease has run out or was given up, or whether this node hears enough of the others has changed.
     Lease {
         /// Of the present one; larger after each that ended.
@@ -72,13 +76,13 @@ pub enum Input<'a> {
     Timeout,
 }
 
-impl<'a> Input<'a> {
-    /// Returns what it means that a node has been silent for so long, and whether another hears it.
-    pub fn of_silence(name: &'a str, stage: Stage, silent: Span, vouched: bool) -> Self {
+impl<'a> From<&'a Opinion> for Input<'a> {
+    fn from(opinion: &'a Opinion) -> Self {
+        let Opinion { name, stage, silent, vouched, epoch, .. } = opinion;
         match stage {
-            Stage::Heard => Self::Heard(name),
-            Stage::Missing | Stage::Suspect if !vouched => Self::Missing(name, silent),
-            Stage::Doubted | Stage::Missing | Stage::Suspect => Self::Doubt(name, silent),
+            Stage::Heard => Self::Heard(name, *epoch),
+            Stage::Missing | Stage::Suspect if !vouched => Self::Missing(name, *silent),
+            Stage::Doubted | Stage::Missing | Stage::Suspect => Self::Doubt(name, *silent),
         }
     }
 }

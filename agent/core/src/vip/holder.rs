@@ -13,6 +13,7 @@
 //! ```
 //! Nothing here is true before the driver says so ([`Input::Made`]).
 mod agreed;
+mod bars;
 mod confirm;
 mod control;
 mod doubt;
@@ -86,6 +87,10 @@ pub struct Holder {
     doubts: BTreeMap<MemberId, Doubt>,
     /// Until when nothing is taken of members that this one has agreed with.
     promises: BTreeMap<MemberId, Instant>,
+    /// Nodes whose heartbeats come, to this node or to another, and the epoch of the view that they said last.
+    lively: BTreeMap<Arc<str>, u64>,
+    /// When the members of the present view agreed on a table, or the view was taken if they did not yet.
+    settled_at: Instant,
     probes: u64,
     confirm: Confirm,
     /// When the present members were first all there.
@@ -133,6 +138,8 @@ impl Holder {
             unable: BTreeSet::new(),
             doubts: BTreeMap::new(),
             promises: BTreeMap::new(),
+            lively: BTreeMap::new(),
+            settled_at: now,
             probes: 0,
             confirm: Confirm::default(),
             view_since: now,
@@ -191,7 +198,7 @@ impl Holder {
             Input::Probed { id, asked, answered } => self.on_probed(now, id, asked, answered),
             Input::Doubt(name, silent) => self.on_doubt(now, name, silent, false),
             Input::Missing(name, silent) => self.on_doubt(now, name, silent, true),
-            Input::Heard(name) => self.on_heard(now, name),
+            Input::Heard(name, epoch) => self.on_heard(now, name, epoch),
             Input::Lease { generation, contact } => self.on_lease(now, generation, contact),
             Input::Link { interface, up } => self.on_link(interface, up),
             Input::Move(addresses, node) => {
@@ -241,6 +248,7 @@ impl Holder {
         }
         self.names.extend(view.members.values().map(|member| (member.id, member.card.name.clone())));
         self.called = 0;
+        self.settled_at = now;
         self.gathering.clear();
         self.view = Some(view.clone());
         // What waited was agreed on by the members of the old table: it is part of that table.

@@ -55,11 +55,17 @@ pub struct Keeper {
 }
 
 impl Rules {
-    /// Returns the rules of a node with these settings whose heartbeats are so far apart.
-    pub fn new(settings: &Settings, interval: Span) -> Self {
+    /// Returns the rules of a node with these settings.
+    pub fn new(settings: &Settings) -> Self {
         let enough =
             (1..=settings.voters).find(|members| settings.is_enough(*members)).unwrap_or(settings.voters);
-        Self { lease: settings.lease, doubt: Stage::Doubted.begins(interval), enough }
+        Self { lease: settings.lease, doubt: Stage::Doubted.begins(settings.heartbeat), enough }
+    }
+
+    /// Returns for how long peers with a newer view than this node's still count as heard. Whoever may be left out of that
+    /// view then has the time that [`noticed`] gives it to fall silent.
+    pub fn grace(&self) -> Span {
+        agreement(self.lease)
     }
 
     /// Longest time between two renewals that nobody else can have noticed.
@@ -147,6 +153,13 @@ impl Keeper {
 /// take nothing (`holder::confirm`).
 pub(super) fn agreement(lease: Span) -> Span {
     Span::from_ns(lease.as_ns() / 2)
+}
+
+/// Returns how long after the members of a view have agreed a node that they left out is silent, if it hears any of them or
+/// none: it has missed two heartbeats or read in one that there is a newer view, and borne that for its grace.
+pub(super) fn noticed(settings: &Settings) -> Span {
+    let heard = Stage::Suspect.begins(settings.heartbeat);
+    Span::from_ns(agreement(settings.lease).as_ns() + heard.as_ns())
 }
 
 #[cfg(test)]

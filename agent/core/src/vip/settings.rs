@@ -55,6 +55,8 @@ pub struct Settings {
     pub share_neighbours: bool,
     /// How long this node's kernel answers without hearing from this process.
     pub lease: Span,
+    /// Time between this node's heartbeats.
+    pub heartbeat: Span,
 }
 
 impl Default for Settings {
@@ -75,6 +77,7 @@ impl Default for Settings {
             retry: Span::from_secs(30),
             share_neighbours: false,
             lease: Span::from_ms(500),
+            heartbeat: Span::from_ms(100),
         }
     }
 }

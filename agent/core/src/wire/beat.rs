@@ -235,7 +235,7 @@ mod tests {
         #[test]
         fn heartbeats_are_read_as_they_were_said(name in "[a-z0-9.-]{1,63}", numbers: (u64, u64, u64, u64), interval_us: u32) {
             let (incarnation, sequence, epoch, digest) = numbers;
-            let (view, roll) = (View { epoch, digest }, Roll { digest: interval_us, heard: [epoch as u8; bounds::NODES_MAX] });
+            let (view, roll) = (View { epoch, digest }, Roll { digest: interval_us, heard: [Roll::mark(epoch); bounds::NODES_MAX] });
             let unheard = incarnation % 2 == 1;
             let beat = Beat { name: &name, incarnation, sequence: sequence.max(1), interval_us, unheard, view, roll };
             let bytes = emit(&beat);

@@ -16,7 +16,7 @@ impl Cluster {
     pub(super) fn take_beats(&self, event: &Event) {
         match event {
             Event::Opinion(opinion) => {
-                let Opinion { name, incarnation, stage, silent, vouched } = opinion;
+                let Opinion { name, incarnation, stage, silent, vouched, .. } = opinion;
                 if *stage == Stage::Suspect {
                     let silent_ms = silent.as_ms();
                     tracing::debug!(node = %name, incarnation, silent_ms, vouched, "its heartbeats have stopped");

@@ -39,7 +39,7 @@ impl Keeping {
         let lease = self.lease.as_ref()?;
         // Read before the decision: if this thread is stopped right after it, what it writes has run out by then.
         let clock = boottime_ns();
-        match keeper.tick(now, detector.heard_now(), link.allowed(), link.alive_at()) {
+        match keeper.tick(now, detector.heard_now(now), link.allowed(), link.alive_at()) {
             Act::Nothing => {}
             Act::Renew(until) => lease.renew(clock + until.since(now).as_ns()),
             Act::Revoke => lease.revoke(),

@@ -110,9 +110,9 @@ impl Heart {
                 self.open(now);
             }
             self.receive(now);
-            let heard = self.detector.heard_now();
+            let heard = self.detector.heard_now(now);
             self.detector.tick(now);
-            if self.plan.lease.is_some() && self.detector.heard_now() < heard {
+            if self.plan.lease.is_some() && self.detector.heard_now(now) < heard {
                 // Whoever is not heard is to know at once that its addresses may be taken over.
                 self.pulse.hurry(now);
             }
@@ -171,7 +171,14 @@ impl Heart {
             return false;
         };
         self.mail_waits = false;
-        self.view = mail.view.unwrap_or(self.view);
+        if let Some(view) = mail.view.filter(|view| *view != self.view) {
+            self.view = view;
+            self.detector.set_epoch(now, view.epoch);
+            if self.plan.lease.is_some() {
+                // Whoever is not in it is to know at once.
+                self.pulse.hurry(now);
+            }
+        }
         if let Some(lease) = mail.lease {
             self.keeping.set_lease(lease);
         }
@@ -201,6 +208,7 @@ impl Heart {
         // The thread's clock starts with it, and it starts with the daemon.
         self.keeping.set_rules(self.plan.lease);
         self.detector.tell_early(self.plan.lease.is_some());
+        self.detector.set_grace(self.plan.lease.map(|rules| rules.grace()));
         let listen_from = Instant::from_ns(0) + self.plan.start_delay;
         self.detector.set_peers(&self.plan.name, &self.plan.peers, listen_from);
         let rows =

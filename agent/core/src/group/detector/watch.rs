@@ -40,7 +40,9 @@ pub(super) struct Life {
     told: Option<u8>,
     /// So it lives; believed until then.
     pub(super) vouched_until: Option<Instant>,
-    view: View,
+    pub(super) view: View,
+    /// Since when it has said that its view is newer than this node's.
+    ahead_since: Option<Instant>,
 }
 
 /// What became of a peer's datagrams, over all its lives.
@@ -141,7 +143,8 @@ impl Watch {
                 if life.stage != Stage::Suspect {
                     self.counts.gap_max = self.counts.gap_max.max(now.since(life.heard));
                 }
-                self.news |= life.stage == Stage::Suspect || (early && life.stage != Stage::Heard);
+                let is_news = life.stage != Stage::Heard || life.view.epoch != beat.view.epoch;
+                self.news |= life.stage == Stage::Suspect || (early && is_news);
                 life.take(now, beat);
                 true
             }
@@ -170,6 +173,7 @@ impl Life {
             told: None,
             vouched_until: None,
             view: beat.view,
+            ahead_since: None,
         }
     }
 
@@ -204,6 +208,17 @@ impl Life {
     /// What was silent for longer than this is forgotten by the mesh, too; its numbers bind nobody any more.
     fn is_current(&self, now: Instant) -> bool {
         now.since(self.heard) < Liveness::new(self.interval).gone_after()
+    }
+
+    /// Compares its view with the one here.
+    pub(super) fn compare(&mut self, now: Instant, epoch: u64) {
+        let is_ahead = epoch != 0 && self.view.epoch > epoch;
+        self.ahead_since = is_ahead.then(|| self.ahead_since.unwrap_or(now));
+    }
+
+    /// Returns when it no longer counts, because it is in a newer view than this node.
+    pub(super) fn left_behind_at(&self, grace: Option<Span>) -> Option<Instant> {
+        Some(self.ahead_since? + grace?)
     }
 
     /// Tells whether it is taken for dead unless somebody vouches for it.

@@ -13,7 +13,7 @@ fn pair() -> Net {
 }
 
 fn opinion(name: &str, incarnation: u64, stage: Stage) -> Opinion {
-    Opinion { name: name.into(), incarnation, stage, silent: Span::from_ms(35), vouched: false }
+    Opinion { name: name.into(), incarnation, stage, silent: Span::from_ms(35), vouched: false, epoch: 0 }
 }
 
 fn opine(net: &mut Net, incarnation: u64, suspect: bool) {

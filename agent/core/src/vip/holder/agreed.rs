@@ -27,6 +27,7 @@ impl Holder {
     /// All members have one table from here on.
     fn settle(&mut self, now: Instant, reports: Option<BTreeMap<MemberId, Report>>) {
         let (Some(view), Some(exchange)) = (self.view.clone(), self.exchange.take()) else { return };
+        self.settled_at = now;
         let differing = view.differences();
         let differs =
             |name: &str| differing.iter().any(|difference| difference.name.eq_ignore_ascii_case(name));

@@ -44,6 +44,9 @@ pub(super) struct Contest {
 
 impl Holder {
     pub(super) fn on_doubt(&mut self, now: Instant, name: &str, silent: Span, is_missing: bool) {
+        if is_missing {
+            self.lively.remove(name);
+        }
         let Some(member) = self.table.named(name).filter(|member| self.nodes.contains(member)) else {
             return;
         };
@@ -73,7 +76,8 @@ impl Holder {
         self.take_if_dead(now, member);
     }
 
-    pub(super) fn on_heard(&mut self, now: Instant, name: &str) {
+    pub(super) fn on_heard(&mut self, now: Instant, name: &str, epoch: u64) {
+        self.note_lively(now, name, epoch);
         let named = self.doubts.iter().find(|(_, doubt)| doubt.name.eq_ignore_ascii_case(name));
         let Some(member) = named.map(|(member, _)| *member).or_else(|| self.table.named(name)) else {
             return;
@@ -93,18 +97,6 @@ impl Holder {
         self.doubts = doubts;
     }
 
-    /// A member asks for its lease: what was seen of it before is void, and for as long as it may take its kernel to answer
-    /// nothing that it has is taken, whatever the wire says meanwhile.
-    pub(super) fn promise(&mut self, now: Instant, member: MemberId) {
-        self.promises.retain(|_, until| *until > now);
-        self.promises.insert(member, now + self.settings.lease);
-        self.inquests.remove(&Ghost::Of(member));
-    }
-
-    fn promised(&self, now: Instant, member: MemberId) -> Option<Instant> {
-        self.promises.get(&member).copied().filter(|until| *until > now)
-    }
-
     /// Returns what an address is to be because its owner may be dead; none if that is not why.
     pub(super) fn anticipated(&self, address: IpAddr) -> Option<Want> {
         // Only for as long as the table says that it is the doubted node's.
@@ -121,7 +113,7 @@ impl Holder {
         let Some(doubt) = self.doubts.get(&member).filter(|doubt| doubt.is_missing && !doubt.taken) else {
             return;
         };
-        if !self.confirm.firm || self.promised(now, member).is_some() || self.exchange.is_some() {
+        if !self.confirm.firm || self.barred(now, Ghost::Of(member)).is_some() || self.exchange.is_some() {
             return;
         }
         let addresses = doubt.heir_of.iter().copied().collect::<Vec<_>>();
@@ -165,7 +157,7 @@ impl Holder {
             let held =
                 self.doubts.get(&member).is_some_and(|doubt| doubt.taken && doubt.heir_of.contains(address));
             let silent = self.inquests.get(&Ghost::Of(member)).is_some_and(|inquest| inquest.is_silent(now));
-            if held || (silent && !self.is_here(member) && self.promised(now, member).is_none()) {
+            if held || (silent && !self.is_here(member) && self.barred(now, Ghost::Of(member)).is_none()) {
                 opened.push(*address);
             }
         }
@@ -207,10 +199,10 @@ impl Holder {
     pub(super) fn on_probed(&mut self, now: Instant, id: u64, asked: bool, answered: Option<(IpAddr, Mac)>) {
         let found = self.inquests.iter().find(|(_, inquest)| inquest.state == State::Asking(id));
         let Some(ghost) = found.map(|(ghost, _)| *ghost) else { return };
-        let promised = if let Ghost::Of(member) = ghost { self.promised(now, member) } else { None };
+        let barred = self.barred(now, ghost);
         let Some(inquest) = self.inquests.get_mut(&ghost) else { return };
         inquest.take(now, asked, answered);
-        if let Some(until) = promised.filter(|_| inquest.is_silent(now)) {
+        if let Some(until) = barred.filter(|_| inquest.is_silent(now)) {
             inquest.state = State::Alive(until);
         }
         let long = |since| now > since + self.settings.lease + TELL;
