@@ -8,3 +8,4 @@ mod host;
 mod lan;
 mod run;
 mod seeds;
+mod trouble;

@@ -42,21 +42,21 @@ pub(super) struct Outcome {
 }
 
 pub(super) struct Run {
-    seed: u64,
-    prng: Prng,
-    site: Site,
-    world: World,
-    lan: Lan,
-    hosts: Vec<Host>,
-    now: Instant,
-    defect: Option<Defect>,
-    trace: bool,
+    pub(super) seed: u64,
+    pub(super) prng: Prng,
+    pub(super) site: Site,
+    pub(super) world: World,
+    pub(super) lan: Lan,
+    pub(super) hosts: Vec<Host>,
+    pub(super) now: Instant,
+    pub(super) defect: Option<Defect>,
+    pub(super) trace: bool,
     /// Hosts that hear nothing on the segment until then, and all else.
-    deaf: Vec<Instant>,
+    pub(super) deaf: Vec<Instant>,
     /// The last time when two hosts did not hear each other, and when a host's process did not run.
-    apart: BTreeMap<(usize, usize), Instant>,
-    idle: Vec<Instant>,
-    outcome: Outcome,
+    pub(super) apart: BTreeMap<(usize, usize), Instant>,
+    pub(super) idle: Vec<Instant>,
+    pub(super) outcome: Outcome,
 }
 
 impl Run {
@@ -243,108 +243,7 @@ impl Run {
         lately(self.apart.get(&(a, b))) && (lately(self.idle.get(a)) || lately(self.idle.get(b)))
     }
 
-    fn maybe_happen(&mut self) {
-        if !self.prng.per_mille(8) {
-            return;
-        }
-        self.outcome.faults += 1;
-        let now = self.now;
-        let n = self.prng.index(self.hosts.len());
-        let all = (0..self.hosts.len()).collect::<Vec<_>>();
-        let what = match self.prng.below(100) {
-            // Of some runs all hosts live and hear each other: no new view mends what stalls have left.
-            what if self.seed % 6 == 5 && (what < 70 || (80..=82).contains(&what)) => 70 + what % 10,
-            what => what,
-        };
-        match what {
-            0..=14 => {
-                let cut = self.prng.index(all.len() + 1);
-                self.world.partition(&[&all[..cut], &all[cut..]]);
-                self.lan.partition(&[&all[..cut], &all[cut..]]);
-                self.note(&format!("partition at {cut}"));
-            }
-            15..=17 => {
-                let to = self.prng.index(all.len());
-                self.lan.cut(n, to);
-                self.note(&format!("n{to} does not hear n{n}"));
-                if self.prng.per_mille(300) {
-                    self.lan.cut(to, n);
-                    self.note(&format!("n{n} does not hear n{to}"));
-                }
-            }
-            18..=41 => {
-                self.world.heal();
-                self.lan.heal();
-                self.note("heal");
-            }
-            42..=49 if self.hosts[n].up => {
-                self.world.crash(n);
-                self.hosts[n].up = false;
-                self.note(&format!("the process on n{n} dies"));
-            }
-            50..=56 if self.hosts[n].kernel.up => {
-                self.world.crash(n);
-                self.hosts[n].up = false;
-                self.hosts[n].kernel.up = false;
-                self.note(&format!("n{n} dies"));
-            }
-            57..=69 if !self.hosts[n].up => {
-                let same = self.prng.per_mille(500);
-                self.world.restart(n, same);
-                self.hosts[n].restart(&self.site, &self.world, now);
-                self.note(&format!("n{n} starts again"));
-            }
-            70..=79 if self.hosts[n].up => {
-                let ms = self.prng.scale(5..=1_500);
-                self.stall(n, ms);
-            }
-            80..=81 if self.hosts[n].up => {
-                self.world.lose(n);
-                self.note(&format!("n{n} loses the bus"));
-            }
-            83..=84 => {
-                self.hosts[n].lag = self.prng.scale(1..=60);
-                self.note(&format!("netlink of n{n} takes up to {} ms", self.hosts[n].lag));
-            }
-            // The bus fails between hosts whose segment is whole, and who is left out may learn of it late.
-            82 | 85 if self.hosts[n].up => {
-                let rest = all.iter().copied().filter(|other| *other != n).collect::<Vec<_>>();
-                self.world.partition(&[&[n], &rest]);
-                let ms = self.prng.scale(1..=2_000);
-                self.hosts[n].deaf_bus_until = now + Span::from_ms(ms);
-                self.note(&format!("the bus leaves n{n} out, which learns of it after {ms} ms"));
-            }
-            85..=87 => {
-                let ms = self.prng.scale(5..=400);
-                self.deaf[n] = now + Span::from_ms(ms);
-                self.note(&format!("n{n} hears nothing on the segment for {ms} ms"));
-            }
-            88..=99 if self.hosts[n].runs(now) => self.operate(n, what),
-            _ => {}
-        }
-    }
-
-    /// An operator does something on a host.
-    fn operate(&mut self, n: usize, what: u64) {
-        let (now, all) = (self.now, self.hosts.len());
-        if what < 94 {
-            let (address, to) = (self.prng.index(self.site.addresses), self.prng.index(all));
-            self.outcome.moves += 1;
-            self.note(&format!("n{n} moves {address} to n{to}"));
-            self.hosts[n].holder.handle(now, Input::Move(&[host::address(address)], &host::name(to)));
-        } else {
-            let (other, on) = (self.prng.index(all), self.prng.per_mille(400));
-            self.note(&format!("n{n} drains n{other}: {on}"));
-            self.hosts[n].holder.handle(now, Input::Drain(&host::name(other), on));
-        }
-    }
-
-    fn stall(&mut self, n: usize, ms: u64) {
-        self.note(&format!("n{n} stalls for {ms} ms"));
-        self.hosts[n].stalled_until = self.now + Span::from_ms(ms);
-    }
-
-    fn note(&self, what: &str) {
+    pub(super) fn note(&self, what: &str) {
         if self.trace {
             host::note(self.now, &format!("*** {what}"));
         }

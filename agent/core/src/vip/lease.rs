@@ -63,7 +63,7 @@ impl Rules {
     }
 
     /// Returns for how long peers with a newer view than this node's still count as heard. Whoever may be left out of that
-    /// view then has the time that [`noticed`] gives it to fall silent.
+    /// view then has the time that `noticed` gives it to fall silent.
     pub fn grace(&self) -> Span {
         agreement(self.lease)
     }

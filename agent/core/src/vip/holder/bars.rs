@@ -36,7 +36,7 @@ impl Holder {
     fn is_unaware(&self, ghost: Ghost) -> bool {
         let Some(view) = &self.view else { return false };
         let may_have = |name: &str| match ghost {
-            Ghost::Of(member) => self.names.get(&member).is_some_and(|own| **own == *name),
+            Ghost::Of(member) => self.names.get(&member).is_some_and(|own| own.eq_ignore_ascii_case(name)),
             Ghost::Anyone => true,
         };
         self.lively.iter().any(|(name, epoch)| {
@@ -44,21 +44,27 @@ impl Holder {
         })
     }
 
-    /// A node's heartbeats come, and say which view it is in.
-    pub(super) fn note_lively(&mut self, now: Instant, name: &str, epoch: u64) {
-        if self.lively.get(name) == Some(&epoch) {
+    /// A node's heartbeats come, and say which view it is in; or none come, to anybody. Who waited for it to notice that it was
+    /// left out need not any more.
+    pub(super) fn note_lively(&mut self, now: Instant, name: &str, epoch: Option<u64>) {
+        if self.lively.get(name).copied() == epoch {
             return;
         }
-        if self.lively.len() > bounds::NODES_MAX {
-            self.lively.clear();
+        self.lively.remove(name);
+        if let Some(epoch) = epoch.filter(|_| self.lively.len() < NAMES_MAX) {
+            self.lively.insert(name.into(), epoch);
         }
-        self.lively.insert(name.into(), epoch);
-        // Who waited for it to notice need not any more.
         for (ghost, inquest) in &mut self.inquests {
-            let of = |member| self.names.get(member).is_some_and(|of| **of == *name);
-            if matches!((ghost, inquest.state), (Ghost::Of(member), State::Alive(_)) if of(member)) {
-                inquest.state = State::Alive(now);
+            let is_of = match ghost {
+                Ghost::Of(member) => self.names.get(member).is_some_and(|own| own.eq_ignore_ascii_case(name)),
+                Ghost::Anyone => true,
+            };
+            if let (State::Alive(at), true) = (inquest.state, is_of) {
+                inquest.state = State::Alive(at.min(now));
             }
         }
     }
 }
+
+/// Names that are remembered. chosen: those of the peers, and of hundreds that were peers before a reload.
+const NAMES_MAX: usize = 16 * bounds::NODES_MAX;

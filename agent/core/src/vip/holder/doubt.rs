@@ -45,7 +45,7 @@ pub(super) struct Contest {
 impl Holder {
     pub(super) fn on_doubt(&mut self, now: Instant, name: &str, silent: Span, is_missing: bool) {
         if is_missing {
-            self.lively.remove(name);
+            self.note_lively(now, name, None);
         }
         let Some(member) = self.table.named(name).filter(|member| self.nodes.contains(member)) else {
             return;
@@ -77,7 +77,7 @@ impl Holder {
     }
 
     pub(super) fn on_heard(&mut self, now: Instant, name: &str, epoch: u64) {
-        self.note_lively(now, name, epoch);
+        self.note_lively(now, name, Some(epoch));
         let named = self.doubts.iter().find(|(_, doubt)| doubt.name.eq_ignore_ascii_case(name));
         let Some(member) = named.map(|(member, _)| *member).or_else(|| self.table.named(name)) else {
             return;
