@@ -56,6 +56,8 @@ pub(super) struct Run {
     /// The last time when two hosts did not hear each other, and when a host's process did not run.
     pub(super) apart: BTreeMap<(usize, usize), Instant>,
     pub(super) idle: Vec<Instant>,
+    /// When the bus notices that a host is dead; heartbeats are missed before.
+    pub(super) dead: Vec<Option<Instant>>,
     pub(super) outcome: Outcome,
 }
 
@@ -93,6 +95,7 @@ impl Run {
             apart: BTreeMap::new(),
             idle: vec![Instant::default(); hosts],
             deaf: vec![Instant::default(); hosts],
+            dead: vec![None; hosts],
             outcome: Outcome::default(),
         }
     }
@@ -120,6 +123,11 @@ impl Run {
             let hear_each_other = |b: &usize| self.lan.reaches(a, *b) && self.lan.reaches(*b, a);
             for b in (a + 1..self.hosts.len()).filter(|b| !hear_each_other(b)) {
                 self.apart.insert((a, b), now);
+            }
+        }
+        for n in 0..self.hosts.len() {
+            if self.dead[n].is_some_and(|at| at <= now) {
+                self.bury(n);
             }
         }
         self.answer_probes();
@@ -243,6 +251,13 @@ impl Run {
         lately(self.apart.get(&(a, b))) && (lately(self.idle.get(a)) || lately(self.idle.get(b)))
     }
 
+    /// The bus notices that a host is dead, if it is.
+    pub(super) fn bury(&mut self, n: usize) {
+        if self.dead[n].take().is_some() {
+            self.world.crash(n);
+        }
+    }
+
     pub(super) fn note(&self, what: &str) {
         if self.trace {
             host::note(self.now, &format!("*** {what}"));
@@ -258,6 +273,7 @@ impl Run {
         self.world.calm();
         let now = self.now;
         for n in 0..self.hosts.len() {
+            self.bury(n);
             if !self.hosts[n].up {
                 self.world.restart(n, false);
                 self.hosts[n].kernel.up = true;

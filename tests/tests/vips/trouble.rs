@@ -23,12 +23,15 @@ impl Run {
                 self.note(&format!("the process on n{n} dies"));
             }
             50..=56 if self.hosts[n].kernel.up => {
-                self.world.crash(n);
+                if self.hosts[n].up {
+                    self.dead[n] = Some(now + Span::from_ms(self.prng.scale(1..=300)));
+                }
                 self.hosts[n].up = false;
                 self.hosts[n].kernel.up = false;
                 self.note(&format!("n{n} dies"));
             }
             57..=69 if !self.hosts[n].up => {
+                self.bury(n);
                 let same = self.prng.per_mille(500);
                 self.world.restart(n, same);
                 self.hosts[n].restart(&self.site, &self.world, now);
