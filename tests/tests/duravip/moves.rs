@@ -10,8 +10,14 @@ fn options() -> VipOptions {
 #[test]
 fn addresses_are_spread_evenly_and_only_the_owner_has_them() -> Result<()> {
     let site = Site::up(&options())?;
-    let owners = site.wait_until_held(&[1, 2, 3])?;
-    ensure!(site.loads(1)?.values().all(|load| *load == 3), "{owners:?}");
+    // A machine that is busy with other tests may have taken one host for dead; it has its share again soon.
+    let owners = until("three each", BOUND, || {
+        let owners = site.wait_until_held(&[1, 2, 3])?;
+        let of = |host: usize| {
+            owners.values().filter(|owner| owner.as_deref() == Some(site.lab.host(host).name())).count()
+        };
+        Ok((1..=3).all(|host| of(host) == 3).then_some(owners))
+    })?;
     for host in 1..=3 {
         let own = owners.iter().filter(|(_, owner)| owner.as_deref() == Some(site.lab.host(host).name()));
         let mut own = own.map(|(address, _)| *address).collect::<Vec<_>>();

@@ -119,15 +119,17 @@ impl Table {
         for (address, claimants) in claims {
             let Some(topic) = table.topics.get_mut(&address) else { continue };
             let preference = topic.preference.clone();
+            let is_firm = |member: &MemberId| reports.get(member).is_some_and(|report| report.firm);
             let rank = |member: &MemberId| {
                 let seat = &table.seats[member];
                 let preferred =
                     preference.as_deref().is_some_and(|name| seat.name.eq_ignore_ascii_case(name));
-                let firm = reports.get(member).is_some_and(|report| report.firm);
-                (firm, preferred, Reverse((seat.since, *member)))
+                (is_firm(member), preferred, Reverse((seat.since, *member)))
             };
             topic.owner = claimants.into_iter().max_by_key(rank);
-            if topic.owner.is_some_and(|owner| closed.contains(&(owner, address))) {
+            // Who has no lease may have lost it to one that is not here, and is not told so by anybody who is.
+            let is_sure = |owner: &MemberId| is_firm(owner) && !closed.contains(&(*owner, address));
+            if topic.owner.is_some_and(|owner| !is_sure(&owner)) {
                 topic.ghost = Some(Ghost::Anyone);
             }
         }
