@@ -113,6 +113,12 @@ impl Run {
         // Who is left out may learn of it late.
         let rest = (0..self.hosts.len()).filter(|other| *other != n).collect::<Vec<_>>();
         self.world.partition(&[&[n], &rest]);
+        if what == 85 {
+            // Why it does: it does not hear one of them, nor that one's questions.
+            let from = rest[self.prng.index(rest.len())];
+            self.lan.cut(from, n);
+            self.note(&format!("n{n} does not hear n{from}"));
+        }
         let ms = self.prng.scale(1..=2_000);
         self.hosts[n].deaf_bus_until = self.now + Span::from_ms(ms);
         self.note(&format!("the bus leaves n{n} out, which learns of it after {ms} ms"));

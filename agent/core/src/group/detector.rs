@@ -213,7 +213,7 @@ impl Detector {
     fn take_vouching(&mut self, now: Instant, witness: usize, roll: &Roll) {
         for at in (0..self.watches.len()).filter(|at| *at != witness) {
             let mark = roll.heard.get(self.line(at)).copied().unwrap_or_default();
-            self.watches[at].vouch(now, mark);
+            self.watches[at].vouch(now, mark, self.early);
         }
     }
 

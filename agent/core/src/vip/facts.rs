@@ -35,8 +35,9 @@ pub enum Input<'a> {
         /// Who answered first, for what; none if nobody did in time.
         answered: Option<(IpAddr, Mac)>,
     },
-    /// A node's heartbeats are missing, for so long. The wire is asked.
-    Doubt(&'a str, Span),
+    /// A node's heartbeats are missing here, for so long; the last said that the agreed view there has this epoch. The wire
+    /// is asked.
+    Doubt(&'a str, Span, u64),
     /// They have been missing for so long that the node is taken for dead, if the wire says so too; no other node hears
     /// it.
     Missing(&'a str, Span),
@@ -82,7 +83,7 @@ impl<'a> From<&'a Opinion> for Input<'a> {
         match stage {
             Stage::Heard => Self::Heard(name, *epoch),
             Stage::Missing | Stage::Suspect if !vouched => Self::Missing(name, *silent),
-            Stage::Doubted | Stage::Missing | Stage::Suspect => Self::Doubt(name, *silent),
+            Stage::Doubted | Stage::Missing | Stage::Suspect => Self::Doubt(name, *silent, *epoch),
         }
     }
 }

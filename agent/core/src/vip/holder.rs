@@ -196,8 +196,14 @@ impl Holder {
             Input::Said(sender, said) => self.on_said(now, sender, said),
             Input::Made(made) => self.on_made(now, made),
             Input::Probed { id, asked, answered } => self.on_probed(now, id, asked, answered),
-            Input::Doubt(name, silent) => self.on_doubt(now, name, silent, false),
-            Input::Missing(name, silent) => self.on_doubt(now, name, silent, true),
+            Input::Doubt(name, silent, epoch) => {
+                self.note_lively(now, name, Some(epoch));
+                self.on_doubt(now, name, silent, false);
+            }
+            Input::Missing(name, silent) => {
+                self.note_lively(now, name, None);
+                self.on_doubt(now, name, silent, true);
+            }
             Input::Heard(name, epoch) => self.on_heard(now, name, epoch),
             Input::Lease { generation, contact } => self.on_lease(now, generation, contact),
             Input::Link { interface, up } => self.on_link(interface, up),

@@ -120,12 +120,15 @@ impl Watch {
     }
 
     /// Another peer has heard it as far as that.
-    pub(super) fn vouch(&mut self, now: Instant, mark: u8) {
+    pub(super) fn vouch(&mut self, now: Instant, mark: u8, early: bool) {
         let Some(life) = &mut self.life else { return };
         // Each newer datagram counts once, whoever heard it.
         if Roll::is_newer(mark, life.told.unwrap_or_else(|| Roll::mark(life.newest))) {
             life.told = Some(mark);
-            life.vouched_until = Some(now + Stage::Missing.begins(life.interval));
+            let until = now + Stage::Missing.begins(life.interval);
+            let was_vouched = life.vouched_until.replace(until).is_some();
+            // It was taken for dead, and is not.
+            self.news |= early && !was_vouched && life.is_missing();
         }
     }
 

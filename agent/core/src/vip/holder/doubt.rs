@@ -44,9 +44,6 @@ pub(super) struct Contest {
 
 impl Holder {
     pub(super) fn on_doubt(&mut self, now: Instant, name: &str, silent: Span, is_missing: bool) {
-        if is_missing {
-            self.note_lively(now, name, None);
-        }
         let Some(member) = self.table.named(name).filter(|member| self.nodes.contains(member)) else {
             return;
         };
